@@ -1,0 +1,45 @@
+"""Neural-network kernels for NumPy that run at the speed of memory.
+
+Every name is imported when it is first used, so that `import fastnn` costs little more than NumPy's own import;
+functions are compiled when first called and kept in a disk cache.
+"""
+
+import importlib
+
+from ._version import __version__
+
+#: module -> the public names it gives; activations, which list themselves, aside
+_MODULES = {
+    "fastnn._engine.runtime": ("get_num_threads", "set_num_threads", "threads"),
+    "fastnn._engine.ufuncs": ("elementwise",),
+    "fastnn.activations": ("activation",),
+    "fastnn.normalization.batch": ("batch_norm_forward", "batch_norm_backward", "batch_norm_inference"),
+    "fastnn.dropout": ("dropout_forward", "dropout_backward", "dropout_mask"),
+    "fastnn.losses": ("softmax_cross_entropy",),
+}
+_HOME = {name: module for module, names in _MODULES.items() for name in names}
+_SUBMODULES = ("activations", "dropout", "init", "losses", "normalization", "optim", "reference", "vmath")
+
+__all__ = ["__version__", *_HOME, *_SUBMODULES]
+
+
+def __getattr__(name: str):
+    if name in _SUBMODULES:
+        return importlib.import_module(f"fastnn.{name}")
+    if name in _HOME:
+        value = getattr(importlib.import_module(_HOME[name]), name)
+    elif not name.startswith("_"):
+        try:
+            value = getattr(importlib.import_module("fastnn.activations"), name)
+        except AttributeError:
+            raise AttributeError(f"module 'fastnn' has no attribute {name!r}") from None
+    else:
+        raise AttributeError(f"module 'fastnn' has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__():
+    from .activations import __all__ as activations
+
+    return sorted({*globals(), *__all__, *activations})

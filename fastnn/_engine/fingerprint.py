@@ -1,0 +1,45 @@
+"""What a formula's machine code depends on, as a hash: names the cache file of a user's own formula."""
+
+import hashlib
+import types
+
+import numpy as np
+
+from .pairs import Double, Pair
+
+
+def fingerprint(formula) -> str:
+    """Hash of a function's bytecode and constants and of every value and function that it refers to."""
+    digest = hashlib.sha256()
+    _feed(digest, formula, set())
+    return digest.hexdigest()[:16]
+
+
+def _feed(digest, value, seen) -> None:
+    if isinstance(value, types.FunctionType):
+        if value in seen:
+            return
+        seen.add(value)
+        _feed(digest, value.__code__, seen)
+        for name in value.__code__.co_names:
+            if name in value.__globals__:
+                digest.update(name.encode())
+                _feed(digest, value.__globals__[name], seen)
+        for cell in value.__closure__ or ():
+            _feed(digest, cell.cell_contents, seen)
+    elif isinstance(value, types.CodeType):
+        digest.update(value.co_code + repr((value.co_names, value.co_varnames)).encode())
+        for constant in value.co_consts:
+            _feed(digest, constant, seen)
+    elif isinstance(value, Pair):
+        _feed(digest, value.f32, seen)
+        _feed(digest, value.f64, seen)
+    elif isinstance(value, Double):
+        _feed(digest, value.function, seen)
+    elif isinstance(value, (bool, int, float, str, bytes, tuple, np.generic, type(None))):
+        digest.update(repr(value).encode())
+    else:  # modules, ufuncs, types, other people's dispatchers: by name
+        name = getattr(value, "__qualname__", None) or getattr(value, "__name__", type(value).__qualname__)
+        digest.update(f"{getattr(value, '__module__', '')}.{name}".encode())
+        if hasattr(value, "py_func"):
+            _feed(digest, value.py_func, seen)

@@ -1,0 +1,83 @@
+"""`primitives` as LLVM instructions: what `specialise` puts in their place."""
+
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+from . import primitives
+
+I32, I64, F32, F64 = ir.IntType(32), ir.IntType(64), ir.FloatType(), ir.DoubleType()
+
+
+@intrinsic
+def fma(typingctx, a, b, c):
+    def codegen(context, builder, signature, args):
+        return builder.fma(*args)
+
+    if a == b == c and a in (types.float32, types.float64):
+        return a(a, a, a), codegen
+
+
+def _bits(value, real, integer):
+    @intrinsic
+    def from_float(typingctx, x):
+        def codegen(context, builder, signature, args):
+            return builder.bitcast(args[0], integer)
+
+        if x == value:
+            return (types.int32 if integer is I32 else types.int64)(x), codegen
+
+    @intrinsic
+    def to_float(typingctx, i):
+        def codegen(context, builder, signature, args):
+            i = args[0]
+            if i.type.width > integer.width:
+                i = builder.trunc(i, integer)
+            return builder.bitcast(i, real)
+
+        if isinstance(i, types.Integer):
+            return value(i), codegen
+
+    return from_float, to_float
+
+
+f32_bits, f32_from_bits = _bits(types.float32, F32, I32)
+f64_bits, f64_from_bits = _bits(types.float64, F64, I64)
+
+
+@intrinsic
+def to_f32(typingctx, x):
+    def codegen(context, builder, signature, args):
+        return context.cast(builder, args[0], x, types.float32)
+
+    return types.float32(x), codegen
+
+
+@intrinsic
+def to_f64(typingctx, x):
+    def codegen(context, builder, signature, args):
+        return context.cast(builder, args[0], x, types.float64)
+
+    return types.float64(x), codegen
+
+
+@intrinsic
+def to_int(typingctx, x):
+    def codegen(context, builder, signature, args):
+        # frozen: out of range is an arbitrary value, not undefined behaviour that spreads
+        return builder.freeze(builder.fptosi(args[0], I32 if x == types.float32 else I64))
+
+    return (types.int32 if x == types.float32 else types.int64)(x), codegen
+
+
+@intrinsic
+def select(typingctx, condition, a, b):
+    def codegen(context, builder, signature, args):
+        return builder.select(args[0], args[1], args[2])
+
+    if a == b and condition == types.boolean:
+        return a(condition, a, b), codegen
+
+
+#: primitive -> its compiled form
+INTRINSICS = {getattr(primitives, name): globals()[name] for name in primitives.__all__}

@@ -1,0 +1,208 @@
+"""A formula's inner loops, one a dtype, and true NumPy ufuncs made of them."""
+
+import ctypes
+import functools
+import os
+import threading
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from . import cache, kernels, native, runtime
+from . import loop_layout as L
+from .fingerprint import fingerprint
+
+#: With NUMBA_DISABLE_JIT=1 formulas run as the plain Python they are.
+JIT = os.environ.get("NUMBA_DISABLE_JIT", "0") in ("", "0")
+
+#: Serial work, in instructions x elements, from which on a second core pays: some 5 us.
+_PARALLEL_WORK = 400_000
+
+
+@dataclass(frozen=True)
+class Formula:
+    """A scalar function of `arrays` array operands followed by parameters."""
+
+    name: str
+    function: object
+    arrays: int
+    parameters: tuple[str, ...] = ()
+
+    @property
+    def operands(self) -> int:
+        return self.arrays + len(self.parameters) + 1
+
+
+def _last_level_cache() -> int:
+    """Bytes of the largest cache that the first core sees; 32 MB where the system does not say."""
+    sizes = [32 << 10]
+    for entry in Path("/sys/devices/system/cpu/cpu0/cache").glob("index*/size"):
+        text = entry.read_text().strip()
+        sizes.append(int(text[:-1]) << {"K": 10, "M": 20}.get(text[-1], 0))
+    return max(sizes) if len(sizes) > 1 else 32 << 20
+
+
+@functools.cache
+def _stream_bytes() -> int:
+    return _last_level_cache()
+
+
+class Loop:
+    """A formula's inner loop for one storage dtype: the record that the driver reads, kept for good."""
+
+    def __init__(self, formula: Formula, char: str, constants: tuple[float, ...] | None):
+        self.formula, self.char, self.constants = formula, char, constants
+        self.dtype = np.float64 if char == "d" else np.float32
+        parameters = len(formula.parameters)
+        #: The dtypes NumPy sees: parameters of a float16 loop are float32, so that 0.01 keeps its digits.
+        parameter_chars = "" if constants is not None else ("d" if char == "d" else "f") * parameters
+        self.types = char * formula.arrays + parameter_chars + char
+        self.record = np.zeros(L.WORDS, np.intp)
+        self.number = len(_LOOPS)
+        _LOOPS.append(self)
+
+    @property
+    def address(self) -> int:
+        return self.record.ctypes.data
+
+    def fill(self) -> None:
+        """Write the record; the kernels are resolved when first needed."""
+        record, formula = self.record, self.formula
+        size = np.dtype(self.dtype).itemsize
+        addresses = runtime.start()
+        record[L.OPERANDS] = formula.operands
+        record[L.PARAMETER] = formula.arrays
+        record[L.SIZE] = size
+        if self.char == "e":
+            record[L.HALF] = ((1 << formula.arrays) - 1) | 1 << (formula.operands - 1)
+        if self.constants is not None:
+            self._values = np.zeros(max(1, len(self.constants)), np.intp)
+            for k, value in enumerate(self.constants):
+                self._values[k : k + 1].view(self.dtype)[0] = value
+            record[L.CONSTANTS] = self._values.ctypes.data
+        record[L.PARALLEL] = record[L.STREAM] = np.iinfo(np.intp).max
+        record[L.NUMBER] = self.number
+        record[L.POOL] = runtime.pool.ctypes.data
+        record[L.ENVIRONMENT] = runtime.environment.ctypes.data
+        record[L.CHUNK] = addresses["chunk"]
+        record[L.RESOLVE] = _address(_RESOLVE)
+
+    def resolve(self, of_arrays: bool) -> None:
+        """Load, or compile, the kernel for parameters of one value or for varying ones."""
+        address, cost = _kernel(self.formula, self.dtype, of_arrays and bool(self.formula.parameters))
+        self.record[L.PARALLEL] = _PARALLEL_WORK // cost
+        self.record[L.STREAM] = _stream_bytes() // np.dtype(self.dtype).itemsize
+        self.record[L.KERNEL_OF_ARRAYS if of_arrays else L.KERNEL] = address
+
+
+_LOOPS: list[Loop] = []
+_COMPILING = threading.RLock()
+
+
+def _replace_lock() -> None:
+    global _COMPILING
+    _COMPILING = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_replace_lock)
+
+
+def _address(callback) -> int:
+    return ctypes.cast(callback, ctypes.c_void_p).value or 0
+
+
+@functools.cache
+def _kernel(formula: Formula, dtype, of_arrays: bool) -> tuple[int, int]:
+    """(address, instructions an element) of a kernel, from the disk cache or compiled."""
+    arrays, count = formula.arrays, formula.operands - 1
+    scalars = () if of_arrays else tuple(range(arrays, count))
+    name = f"{formula.name}-{np.dtype(dtype).name}-{'arrays-' * of_arrays}{fingerprint(formula.function)}"
+    symbol = "fastnn_" + "".join(c if c.isalnum() else "_" for c in name)
+    payload = cache.fetch(name, lambda: kernels.compile_kernel(symbol, formula.function, dtype, count, scalars))
+    cost = int.from_bytes(payload[: kernels.COST_BYTES], "little")
+    (address,) = native.load(payload[kernels.COST_BYTES :], symbol)
+    return address, cost
+
+
+@ctypes.CFUNCTYPE(None, ctypes.c_int64, ctypes.c_int64)
+def _RESOLVE(number, of_arrays):
+    """The driver calls this, inside a ufunc call, for a kernel it meets for the first time.
+
+    No exception can leave it: what is raised here, Ctrl-C included, would be dropped while the loop runs on
+    without a kernel. So the work is done on a thread of its own, which no Ctrl-C reaches.
+    """
+    loop = _LOOPS[number]
+    worker = threading.Thread(target=_resolve_or_interpret, args=(loop, bool(of_arrays)), daemon=True)
+    interrupted = False
+    worker.start()
+    while worker.is_alive():
+        try:
+            worker.join()
+        except KeyboardInterrupt:
+            interrupted = True
+    if interrupted:
+        import _thread
+
+        _thread.interrupt_main()
+
+
+def _resolve_or_interpret(loop: Loop, of_arrays: bool) -> None:
+    with _COMPILING:
+        try:
+            loop.resolve(of_arrays)
+        except Exception as error:
+            warnings.warn(
+                f"fastnn: {loop.formula.name} cannot be compiled here and runs slowly, as Python: {error!r}",
+                RuntimeWarning,
+                stacklevel=2,
+            )
+            from .interpreter import python_kernel
+
+            loop.fallback = python_kernel(loop.formula, loop.dtype, of_arrays)
+            loop.record[L.KERNEL_OF_ARRAYS if of_arrays else L.KERNEL] = _address(loop.fallback)
+
+
+@functools.cache
+def _new_ufunc():
+    """NumPy's C function PyUFunc_FromFuncAndData, slot 1 of its public ufunc table."""
+    try:
+        from numpy._core import _multiarray_umath as umath
+    except ImportError:  # numpy 1
+        from numpy.core import _multiarray_umath as umath
+    get = ctypes.pythonapi.PyCapsule_GetPointer
+    get.restype, get.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
+    table = ctypes.cast(get(umath._UFUNC_API, None), ctypes.POINTER(ctypes.c_void_p))
+    i, p, s = ctypes.c_int, ctypes.c_void_p, ctypes.c_char_p
+    return ctypes.PYFUNCTYPE(ctypes.py_object, p, p, p, i, i, i, i, s, s, i)(table[1])
+
+
+_KEPT: list[object] = []  # NumPy keeps pointers, not objects
+
+
+def make_ufunc(name: str, doc: str, formula: Formula, constants: tuple[float, ...] | None = None) -> np.ufunc:
+    """A ufunc over the formula's arrays and parameters, or with its parameters fixed to `constants`.
+
+    It has loops for float16 (computed in float32), float32 and float64. Nothing is compiled here.
+    """
+    loops = [Loop(formula, char, constants) for char in "efd"]
+    if JIT:
+        for loop in loops:
+            loop.fill()
+        functions = [runtime.start()["inner_loop"]] * 3
+    else:
+        from .interpreter import python_loop
+
+        callbacks = [python_loop(loop) for loop in loops]
+        _KEPT.append(callbacks)
+        functions = [_address(callback) for callback in callbacks]
+    table = (ctypes.c_void_p * 3)(*functions)
+    data = (ctypes.c_void_p * 3)(*[loop.address for loop in loops])
+    types = np.array([np.dtype(c).num for loop in loops for c in loop.types], np.int8)
+    name_bytes, doc_bytes = name.encode(), doc.encode()
+    _KEPT.append((table, data, types, name_bytes, doc_bytes))
+    nin = len(loops[0].types) - 1
+    addresses = ctypes.addressof(table), ctypes.addressof(data), types.ctypes.data
+    return _new_ufunc()(*addresses, 3, nin, 1, -1, name_bytes, doc_bytes, 0)

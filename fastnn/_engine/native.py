@@ -1,0 +1,88 @@
+"""LLVM IR -> machine code -> address, through llvmlite alone.
+
+Only compiling a formula needs numba (see `specialise`); its IR is linked into ours here, optimised and
+emitted as one self-contained object file. Loading such a file takes under a millisecond and needs
+llvmlite.binding only, so that a process whose kernels are all in the disk cache never imports numba.
+"""
+
+import functools
+import threading
+
+import llvmlite.binding as llvm
+
+_LOCK = threading.Lock()
+
+
+@functools.cache
+def host() -> tuple[str, str]:
+    """(name, feature string) of the CPU that the code is made for."""
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    return llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
+
+
+def _target_machine():
+    name, features = host()
+    target = llvm.Target.from_default_triple()
+    return target.create_target_machine(cpu=name, features=features, opt=3, jit=True, codemodel="jitdefault")
+
+
+def scalar_ir(dispatcher, signature) -> tuple[str, str]:
+    """(LLVM IR, symbol) of a numba function compiled for a numba signature with its return type.
+
+    The symbol follows numba's calling convention: `i32 symbol(result*, exception info**, arguments...)`,
+    with 0 for success.
+    """
+    dispatcher.compile(signature)
+    compiled = dispatcher.overloads[signature.args]
+    return compiled.library.get_llvm_str(), compiled.fndesc.mangled_name
+
+
+def link(entry_ir: str, parts_ir: list[str], *exported: str, inline: bool = True):
+    """The optimised module with `exported` and what they need; loops have the formulas they call inlined."""
+    machine = _target_machine()
+    module = llvm.parse_assembly(entry_ir)
+    for part in parts_ir:
+        module.link_in(llvm.parse_assembly(part))
+    for function in module.functions:
+        if not function.is_declaration and function.name not in exported:
+            function.linkage = "internal"
+            if inline:  # LLVM judges float64 erf too large, and a loop with a call in it is a scalar loop
+                function.add_function_attribute("alwaysinline")
+    for variable in module.global_variables:
+        if not variable.is_declaration:
+            variable.linkage = "internal"
+    options = llvm.create_pipeline_tuning_options(speed_level=3)
+    options.loop_vectorization = True
+    builder = llvm.create_pass_builder(machine, options)
+    builder.getModulePassManager().run(module, builder)
+    return module, machine
+
+
+def compile_object(entry_ir: str, parts_ir: list[str], *exported: str, inline: bool = True) -> bytes:
+    """Machine code, as an object file, of a module's exported functions."""
+    with _LOCK:
+        module, machine = link(entry_ir, parts_ir, *exported, inline=inline)
+        return machine.emit_object(module)
+
+
+def assembly(entry_ir: str, parts_ir: list[str], *exported: str) -> str:
+    """The same as assembly text, to see whether a loop was vectorised."""
+    with _LOCK:
+        module, machine = link(entry_ir, parts_ir, *exported)
+        return machine.emit_assembly(module)
+
+
+@functools.cache
+def _engine():
+    return llvm.create_mcjit_compiler(llvm.parse_assembly(""), _target_machine())
+
+
+def load(object_file: bytes, *symbols: str) -> list[int]:
+    """Addresses of symbols after loading the object file into the process, for good."""
+    with _LOCK:
+        host()
+        engine = _engine()
+        engine.add_object_file(llvm.ObjectFileRef.from_data(object_file))
+        engine.finalize_object()
+        return [engine.get_function_address(symbol) for symbol in symbols]

@@ -1,0 +1,1 @@
+"""Vectorisable scalar maths: plain arithmetic, no table and no call, that LLVM turns into vector code."""

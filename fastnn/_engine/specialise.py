@@ -1,0 +1,75 @@
+"""Plain Python formula -> numba function for one dtype.
+
+A formula is ordinary Python over floats. Compiled as it stands, `0.5 * x` would be float64 arithmetic even
+for a float32 x (a Python literal is float64 to numba), at half the vector width. Here a formula is copied
+once per dtype: its float literals, float globals and default values become constants of that dtype (what
+NEP 50 calls weak Python scalars), primitives become intrinsics, and the helper functions it calls are
+copied in the same way.
+"""
+
+import types
+
+import numpy as np
+
+from . import simd_math
+from .pairs import Double, Pair
+
+#: No fast-math at all: strict IEEE arithmetic gives the vector body, its tail and every machine the same
+#: bits (arcp alone would turn float32 vector division, and only that, into an estimate), and fusing is
+#: explicit (fma). error_model="numpy" keeps division free of exceptions, hence of branches.
+OPTIONS = {"error_model": "numpy", "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+
+_SPECIALISED = {}
+
+
+def specialise(formula, dtype):
+    """A numba dispatcher of `formula` with every constant and callee typed for dtype (np.float32 or np.float64)."""
+    key = formula, dtype
+    if key not in _SPECIALISED:
+        from numba import njit
+
+        _SPECIALISED[key] = njit(**OPTIONS)(_retyped(formula, dtype))
+    return _SPECIALISED[key]
+
+
+def jitted(function):
+    """A numba dispatcher of a plain integer function and of those it calls: the driver's, not a formula's."""
+    return specialise(function, np.float64)
+
+
+def _retyped(formula, dtype):
+    code = formula.__code__
+    names = {name: formula.__globals__[name] for name in code.co_names if name in formula.__globals__}
+    scope = {"__name__": formula.__module__, **{name: _convert(value, dtype) for name, value in names.items()}}
+    cells = tuple(types.CellType(_convert(cell.cell_contents, dtype)) for cell in formula.__closure__ or ())
+    constants = tuple(_convert(constant, dtype) for constant in code.co_consts)
+    copy = types.FunctionType(code.replace(co_consts=constants), scope, formula.__name__, None, cells)
+    copy.__defaults__ = tuple(_convert(value, dtype) for value in formula.__defaults__ or ()) or None
+    return copy
+
+
+def _convert(value, dtype):
+    from .intrinsics import INTRINSICS
+
+    if type(value) is float:
+        return dtype(value)
+    if isinstance(value, Pair):
+        return specialise(value.implementation(dtype), dtype)
+    if isinstance(value, Double):
+        return specialise(value.function, np.float64)
+    if isinstance(value, types.FunctionType):
+        return INTRINSICS[value] if value in INTRINSICS else specialise(value, dtype)
+    if value is simd_math:
+        return _MathFor(dtype)
+    return value
+
+
+class _MathFor(types.ModuleType):
+    """simd_math as numba sees it from a formula of one dtype."""
+
+    def __init__(self, dtype):
+        super().__init__(f"simd_math_{np.dtype(dtype).name}")
+        self._dtype = dtype
+
+    def __getattr__(self, name):
+        return _convert(getattr(simd_math, name), self._dtype)

@@ -1,0 +1,71 @@
+"""Activation functions with their gradients, one module a family.
+
+Each function is a scalar formula next to its derivative; the engine makes a ufunc of it. `NAMES` lists the
+activations, `activation(name)` finds one with its backward.
+"""
+
+import importlib
+from collections.abc import Callable
+from functools import partial
+
+_FAMILIES = ("rectified", "sigmoidal", "smooth", "shrink", "parametric", "gated")
+
+
+def __getattr__(name: str):
+    if name.startswith("_") and name != "__all__":
+        raise AttributeError(f"module 'fastnn.activations' has no attribute {name!r}")
+    if name in _FAMILIES:
+        return importlib.import_module(f"{__name__}.{name}")
+    modules = [importlib.import_module(f"{__name__}.{family}") for family in _FAMILIES]
+    public = {n: getattr(module, n) for module in modules for n in module.__all__}
+    if name == "__all__":
+        return sorted([*public, "NAMES", "activation"])
+    if name == "NAMES":
+        return tuple(n for n in public if f"{n}_backward" in public and f"{n}_forward" not in public) + ("rrelu",)
+    if name in public:
+        globals()[name] = public[name]
+        return public[name]
+    raise AttributeError(f"module 'fastnn.activations' has no attribute {name!r}")
+
+
+def activation(f) -> tuple[Callable, Callable]:
+    """(f, f_backward) of an activation.
+
+    Parameters
+    ----------
+    f : str, callable or tuple
+        A name in `fastnn.activations.NAMES` (or an alias), an activation function itself, one made by
+        `fastnn.elementwise` with a derivative, or (name or function, parameter) to fix its first parameter.
+
+    Returns
+    -------
+    f, f_backward : callable
+        y = f(x) and dx = f_backward(dy, x).
+
+    Raises
+    ------
+    ValueError
+        For an unknown name; the message lists the known ones.
+    TypeError
+        If f is no activation, or has no derivative.
+    """
+    if isinstance(f, tuple):
+        if len(f) != 2:
+            raise ValueError(f"activation: a tuple of length {len(f)} given, expected (name, parameter)")
+        forward, backward = activation(f[0])
+        return partial(_with_parameter, forward, f[1]), partial(_with_parameter, backward, f[1])
+    if isinstance(f, str):
+        names = __getattr__("NAMES")
+        if f not in (*names, "swish", "hard_silu"):
+            raise ValueError(f"activation: unknown name {f!r}, expected one of {', '.join(names)}")
+        return __getattr__(f), __getattr__(f"{f}_backward")
+    from .._engine.ufuncs import backward_of
+
+    found = backward_of(f)
+    if found is None:
+        raise TypeError(f"activation: {f!r} is not an activation function with a derivative")
+    return f, found
+
+
+def _with_parameter(function, parameter, *arrays, **keywords):
+    return function(*arrays, parameter, **keywords)

@@ -1,0 +1,160 @@
+"""The S-shaped family: bounded, monotone, saturating (and the logarithm of the logistic function)."""
+
+from .._engine import simd_math as m
+from .._engine.primitives import fma
+from .._engine.ufuncs import activation, backward, backward_from_output
+
+
+LOG_2_64 = 44.361419677734375  # log(2**64) in two words, the first so short that adding it below is exact
+LOG_2_64_LOW = -1.2189787519729715e-07
+
+
+def far_exp(x, low):
+    """(z, scale) with z * scale = exp(-abs(x + low)), where z may still be multiplied before it underflows.
+
+    Below x = -84 z is 2**64 times the exponential: never subnormal, and yet 0 beside 1 to either precision.
+    """
+    far = x < -84.0
+    high, low = -abs(x), low if x < 0.0 else -low
+    z = m.exp_sum(high + LOG_2_64 if far else high, low + LOG_2_64_LOW if far else low)
+    return z, 2.0**-64 if far else 1.0
+
+
+def _sigmoid_derivative(x):
+    # sigmoid(x) * sigmoid(-x) with z = exp(-|x|): no 1 - y, and the square of 1 + z rounded once.
+    z = m.exp(-abs(x))
+    return z / fma(z, z + 2.0, 1.0)
+
+
+def _sigmoid_derivative_from_output(y):
+    return y * (1.0 - y)
+
+
+@activation(derivative=_sigmoid_derivative, from_output=_sigmoid_derivative_from_output)
+def sigmoid(x):
+    """Logistic function: 1 / (1 + exp(-x)).
+
+    Range (0, 1), accurate in both tails: sigmoid(-80) is not 0. The derivative is y * (1 - y).
+
+    For gates and probabilities at the output. As a hidden layer it saturates, where its gradient vanishes, and
+    is not zero-centred: prefer `relu` or `tanh`.
+
+    References
+    ----------
+    Rumelhart, Hinton and Williams, Learning representations by back-propagating errors, Nature 1986.
+    """
+    return m.sigmoid(x)
+
+
+def _log_sigmoid_derivative(x):
+    return m.sigmoid(-x)
+
+
+@activation(derivative=_log_sigmoid_derivative)
+def log_sigmoid(x):
+    """Logarithm of the logistic function: -softplus(-x) = -log1p(exp(-x)).
+
+    Range (-inf, 0), accurate where sigmoid(x) rounds to 0 or 1. The derivative is sigmoid(-x).
+    """
+    return -m.softplus(-x)
+
+
+def _hard_sigmoid_derivative(x):
+    return 0.0 if x <= -3.0 or x >= 3.0 else (1.0 / 6.0 if x < 3.0 else x)
+
+
+@activation(derivative=_hard_sigmoid_derivative, zero_blocks=True)
+def hard_sigmoid(x):
+    """Piecewise linear sigmoid: clip(x / 6 + 1/2, 0, 1).
+
+    Range [0, 1]. The derivative is 1/6 strictly inside (-3, 3) and 0 elsewhere.
+
+    References
+    ----------
+    Courbariaux, Bengio and David, BinaryConnect, NeurIPS 2015; with slope 1/6 in Howard et al., Searching for
+    MobileNetV3, ICCV 2019.
+    """
+    # (x + 3) is exact near -3, where x / 6 + 1/2 would cancel.
+    return 0.0 if x <= -3.0 else (1.0 if x >= 3.0 else (x + 3.0) * (1.0 / 6.0))
+
+
+def _tanh_derivative(x):
+    # sech(x)**2 with z = exp(-2|x|): no 1 - y**2, which cancels.
+    z, scale = far_exp(-2.0 * abs(x), 0.0)
+    return 4.0 * z / fma(z, z + 2.0, 1.0) * scale
+
+
+def _tanh_derivative_from_output(y):
+    return fma(-y, y, 1.0)
+
+
+@activation(derivative=_tanh_derivative, from_output=_tanh_derivative_from_output)
+def tanh(x):
+    """Hyperbolic tangent: (exp(x) - exp(-x)) / (exp(x) + exp(-x)).
+
+    Range (-1, 1). The derivative is 1 - y**2.
+
+    Zero-centred, so always preferable to `sigmoid` in a hidden layer; it saturates just the same, and its gradient
+    vanishes at both ends.
+
+    References
+    ----------
+    LeCun, Bottou, Orr and Mueller, Efficient backprop, 1998.
+    """
+    return m.tanh(x)
+
+
+def _hard_tanh_derivative(x, min_val, max_val):
+    return 0.0 if x <= min_val or x >= max_val else (1.0 if x > min_val and x < max_val else x)
+
+
+@activation(derivative=_hard_tanh_derivative, from_output=_hard_tanh_derivative, zero_blocks=True)
+def hard_tanh(x, min_val=-1.0, max_val=1.0):
+    """Piecewise linear tanh: min(max(x, min_val), max_val).
+
+    Range [min_val, max_val]. The derivative is 1 strictly inside and 0 elsewhere, at both bounds too.
+
+    References
+    ----------
+    Collobert, Large scale machine learning, 2004.
+    """
+    above = min_val if x <= min_val else x
+    return max_val if above >= max_val else above
+
+
+def _softsign_derivative(x):
+    # 1 / (1 + |x|)**2; scaled where the square would overflow long before the quotient underflows.
+    far = abs(x) > 2.0**60
+    scale = 2.0**-40 if far else 1.0
+    t = abs(x) * scale
+    square = fma(t, t + 2.0 * scale, scale * scale)
+    return (scale * scale) / square
+
+
+def _softsign_derivative_from_output(y):
+    root = 1.0 - abs(y)
+    return root * root
+
+
+@activation(derivative=_softsign_derivative, from_output=_softsign_derivative_from_output)
+def softsign(x):
+    """Rational sigmoid: x / (1 + abs(x)).
+
+    Range (-1, 1); it approaches its limits as 1/x, where tanh does so exponentially. The derivative is
+    1 / (1 + abs(x))**2 = (1 - abs(y))**2.
+
+    References
+    ----------
+    Bergstra, Desjardins, Lamblin and Bengio, Quadratic polynomials learn better image features, 2009.
+    """
+    # Beyond 1e30 the quotient is 1 already: the clip spares infinity over infinity.
+    clipped = 1e30 if x > 1e30 else (-1e30 if x < -1e30 else x)
+    return clipped / (1.0 + abs(clipped))
+
+
+sigmoid_backward, sigmoid_backward_from_output = backward(sigmoid), backward_from_output(sigmoid)
+log_sigmoid_backward = backward(log_sigmoid)
+hard_sigmoid_backward = backward(hard_sigmoid)
+tanh_backward, tanh_backward_from_output = backward(tanh), backward_from_output(tanh)
+hard_tanh_backward, hard_tanh_backward_from_output = backward(hard_tanh), backward_from_output(hard_tanh)
+softsign_backward, softsign_backward_from_output = backward(softsign), backward_from_output(softsign)

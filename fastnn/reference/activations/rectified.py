@@ -1,0 +1,166 @@
+"""Piecewise linear and piecewise exponential units: relu and its relatives.
+
+Every comparison is written so that a NaN takes the branch that keeps it; a gradient at NaN is NaN.
+"""
+
+import numpy as np
+
+from .._float64 import in_float64, unless_nan
+
+SELU_ALPHA = 1.6732632423543772
+SELU_SCALE = 1.0507009873554805
+
+
+@in_float64
+def relu(x):
+    """max(x, 0), with +0 for -0."""
+    return np.where(x <= 0, 0.0, x)
+
+
+@in_float64
+def relu_backward(dy, x):
+    """dy where x > 0, else 0."""
+    return unless_nan(x, np.where(x <= 0, 0.0, dy))
+
+
+@in_float64
+def relu_backward_from_output(dy, y):
+    """dy where y > 0, else 0."""
+    return unless_nan(y, np.where(y <= 0, 0.0, dy))
+
+
+@in_float64
+def relu6(x):
+    """min(max(x, 0), 6)."""
+    return np.where(x <= 0, 0.0, np.where(x >= 6, 6.0, x))
+
+
+@in_float64
+def relu6_backward(dy, x):
+    """dy where 0 < x < 6, else 0."""
+    return unless_nan(x, np.where((x <= 0) | (x >= 6), 0.0, dy))
+
+
+@in_float64
+def leaky_relu(x, negative_slope=0.01):
+    """x where x > 0, else negative_slope * x."""
+    return np.where(x > 0, x, negative_slope * x)
+
+
+@in_float64
+def leaky_relu_backward(dy, x, negative_slope=0.01):
+    """dy where x > 0, else negative_slope * dy."""
+    return unless_nan(x, np.where(x > 0, dy, negative_slope * dy))
+
+
+@in_float64
+def leaky_relu_backward_from_output(dy, y, negative_slope=0.01):
+    """As leaky_relu_backward: y has the sign of x when negative_slope > 0."""
+    return unless_nan(y, np.where(y > 0, dy, negative_slope * dy))
+
+
+def prelu(x, alpha, axis=1):
+    """x where x > 0, else alpha * x; alpha of size 1, or one value per channel of `axis`."""
+    x = np.asarray(x, np.float64)
+    return leaky_relu(x, _along_channels(alpha, x, axis))
+
+
+def prelu_backward(dy, x, alpha, axis=1):
+    """(dx, dalpha): as leaky_relu_backward, and the sum of dy * x over the elements with x <= 0."""
+    dy, x, alpha = (np.asarray(a, np.float64) for a in (dy, x, alpha))
+    dx = leaky_relu_backward(dy, x, _along_channels(alpha, x, axis))
+    terms = np.where(x > 0, 0.0, dy * x)
+    others = None if alpha.size == 1 else tuple(k for k in range(x.ndim) if k != axis % x.ndim)
+    return dx, terms.sum(axis=others).reshape(alpha.shape)[()]
+
+
+def _along_channels(alpha, x, axis):
+    alpha = np.asarray(alpha, np.float64)
+    if alpha.size == 1:
+        return alpha.reshape(())
+    return alpha.reshape([-1 if k == axis % x.ndim else 1 for k in range(x.ndim)])
+
+
+def rrelu(x, lower=1 / 8, upper=1 / 3, *, training=False, rng=None):
+    """leaky_relu with the slope (lower + upper) / 2, or in training with one drawn per element."""
+    if training:
+        return rrelu_forward(x, lower, upper, rng=rng)[0]
+    return leaky_relu(x, (lower + upper) / 2)
+
+
+def rrelu_forward(x, lower=1 / 8, upper=1 / 3, *, rng=None):
+    """(y, cache) of leaky_relu with slopes uniform in [lower, upper); its random numbers are NumPy's own."""
+    slopes = np.random.default_rng(rng).uniform(lower, upper, np.shape(x))
+    return leaky_relu(x, slopes), (x, slopes)
+
+
+def rrelu_backward(dy, cache):
+    """As leaky_relu_backward, with the slopes of the forward pass."""
+    x, slopes = cache
+    return leaky_relu_backward(dy, x, slopes)
+
+
+@in_float64
+def threshold(x, threshold, value):
+    """value where x <= threshold, else x."""
+    return np.where(x <= threshold, value, x)
+
+
+@in_float64
+def threshold_backward(dy, x, threshold, value):
+    """dy where x > threshold, else 0; value does not matter."""
+    return unless_nan(x, np.where(x <= threshold, 0.0, dy))
+
+
+@in_float64
+def elu(x, alpha=1.0):
+    """x where x > 0, else alpha * (exp(x) - 1)."""
+    return np.where(x > 0, x, alpha * np.expm1(x))
+
+
+@in_float64
+def elu_backward(dy, x, alpha=1.0):
+    """dy where x > 0, else dy * alpha * exp(x)."""
+    return np.where(x > 0, dy, dy * (alpha * np.exp(x)))
+
+
+@in_float64
+def elu_backward_from_output(dy, y, alpha=1.0):
+    """dy where y > 0, else dy * (y + alpha), for alpha > 0."""
+    return np.where(y > 0, dy, dy * (y + alpha))
+
+
+@in_float64
+def selu(x):
+    """scale * elu(x, alpha), the constants that keep mean 0 and variance 1 (Klambauer et al. 2017)."""
+    return SELU_SCALE * np.where(x > 0, x, SELU_ALPHA * np.expm1(x))
+
+
+@in_float64
+def selu_backward(dy, x):
+    """dy * scale where x > 0, else dy * scale * alpha * exp(x)."""
+    return dy * (SELU_SCALE * np.where(x > 0, 1.0, SELU_ALPHA * np.exp(x)))
+
+
+@in_float64
+def selu_backward_from_output(dy, y):
+    """dy * scale where y > 0, else dy * (y + scale * alpha)."""
+    return dy * np.where(y > 0, SELU_SCALE, y + SELU_SCALE * SELU_ALPHA)
+
+
+@in_float64
+def celu(x, alpha=1.0):
+    """max(0, x) + min(0, alpha * (exp(x / alpha) - 1))."""
+    return np.where(x > 0, x, alpha * np.expm1(x / alpha))
+
+
+@in_float64
+def celu_backward(dy, x, alpha=1.0):
+    """dy where x > 0, else dy * exp(x / alpha)."""
+    return np.where(x > 0, dy, dy * np.exp(x / alpha))
+
+
+@in_float64
+def celu_backward_from_output(dy, y, alpha=1.0):
+    """dy where y > 0, else dy * (y + alpha) / alpha, for alpha > 0."""
+    return np.where(y > 0, dy, dy * ((y + alpha) / alpha))
