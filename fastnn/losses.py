@@ -56,7 +56,9 @@ def _targets(
             f"{name}: labels has shape {labels.shape}, expected {sample_shape} (classes) or {shape} (probabilities)"
         )
     if labels.dtype.kind not in "iu":
-        raise TypeError(f"{name}: labels has dtype {labels.dtype}, expected integers for classes of shape {labels.shape}")
+        raise TypeError(
+            f"{name}: labels has dtype {labels.dtype}, expected integers for classes of shape {labels.shape}"
+        )
     return _class_targets(name, labels.reshape(-1), classes, weight, ignore_index, smoothing)
 
 

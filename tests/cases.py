@@ -261,6 +261,8 @@ SMOOTH = [
         exact=lambda x: x * min(max(x + 3, mp.mpf(0)), mp.mpf(6)) / 6,
         numpy=lambda x: x * np.clip(x + 3, 0, 6) / 6,
         torch="hardswish",
+        forward=Ulps(float32=2.5),
+        backward=Ulps(float32=2.5),
         kinks=(-3.0, 3.0),
         crossings=((-1.5, 0.3),),
         aliases=("hard_silu",),
@@ -341,7 +343,7 @@ CASES = {case.name: case for case in RECTIFIED + SIGMOIDAL + SMOOTH + SHRINK}
 
 
 def values(dtype, per_exponent=64, near=()):
-    """Every exponent of `dtype` with both signs: its two ends and mantissas between them; 0, inf, NaN; points around `near`."""
+    """Every exponent of `dtype`, both signs, its two ends and what is between; 0, inf, NaN; points around `near`."""
     dtype = np.dtype(dtype)
     info = np.finfo(dtype)
     mantissas, exponents = 1 << info.nmant, 1 << info.nexp

@@ -158,7 +158,7 @@ def test_shrinkage_has_gradient_plus_zero_inside(name, dtype):
 
 LAYOUTS = {
     "as it is": lambda x: x,
-    "Fortran": np.asfortranarray,
+    "Fortran": lambda x: x.copy(order="F"),
     "every second": lambda x: np.repeat(x, 2, axis=-1)[..., ::2] if x.ndim else x,
     "backwards": lambda x: x[..., ::-1].copy()[..., ::-1] if x.ndim else x,
     "transposed": lambda x: x.T.copy().T,
@@ -223,7 +223,7 @@ def test_prelu(shape, axis, alpha, dtype, rng):
     expected_dx, expected_dalpha = reference.prelu_backward(dy, x, alpha, axis)
     assert_within(dx, expected_dx, 0.51)
     assert np.shape(dalpha) == np.shape(alpha)
-    np.testing.assert_allclose(dalpha, expected_dalpha, rtol=1e-6 if dtype == np.float32 else 1e-13)
+    np.testing.assert_allclose(dalpha, expected_dalpha, rtol=1e-5 if dtype == np.float32 else 1e-12, atol=1e-6)
 
 
 def test_rrelu(rng):
@@ -232,7 +232,9 @@ def test_rrelu(rng):
     y, cache = fnn.rrelu_forward(x, 0.125, 0.375, rng=3)
     assert same_bits(y, fnn.rrelu(x, 0.125, 0.375, training=True, rng=3))
     slopes = (y / x)[x < 0]
-    assert 0.1249 <= slopes.min() < 0.13 and 0.37 < slopes.max() <= 0.3751 and np.all((y == x)[x > 0])
+    assert 0.1249 <= slopes.min() < 0.13
+    assert 0.37 < slopes.max() <= 0.3751
+    assert np.all((y == x)[x > 0])
     np.testing.assert_allclose(fnn.rrelu_backward(np.ones_like(x), cache) * x, y, rtol=1e-6)
 
 

@@ -34,15 +34,19 @@ def arguments(arrays, shape, dtype=np.float32, seed=0):
 def test_ufuncs_are_ufuncs(case):
     for f, arrays, parameters in functions(case):
         if parameters:
-            assert callable(f) and not isinstance(f, type)
+            assert callable(f)
+            assert not isinstance(f, type)
         else:
-            assert isinstance(f, np.ufunc) and f.nin == arrays and f.nout == 1
+            assert isinstance(f, np.ufunc)
+            assert f.nin == arrays
+            assert f.nout == 1
 
 
 def test_names_and_docstrings(case):
     assert case.name in fnn.activations.NAMES
     for f, _, _ in functions(case):
-        assert f.__doc__ and len(f.__doc__.strip()) > 40
+        assert f.__doc__
+        assert len(f.__doc__.strip()) > 40
     assert getattr(fnn, case.name).__name__ == case.name
     for alias in case.aliases:
         assert getattr(fnn, alias) is getattr(fnn, case.name)
@@ -55,7 +59,8 @@ def test_every_public_activation_has_a_row_and_a_reference():
     missing = set(fnn.activations.NAMES) - set(CASES) - without_row - aliases
     assert not missing
     for name in CASES:
-        assert hasattr(reference, name) and hasattr(reference, f"{name}_backward")
+        assert hasattr(reference, name)
+        assert hasattr(reference, f"{name}_backward")
 
 
 def test_reference_has_the_same_parameters(case):
@@ -71,7 +76,7 @@ def test_reference_has_the_same_parameters(case):
 
 def test_pickle_and_copy_are_identity(case):
     for f, _, _ in functions(case):
-        assert pickle.loads(pickle.dumps(f)) is f
+        assert pickle.loads(pickle.dumps(f)) is f  # noqa: S301
         assert copy.deepcopy(f) is f
 
 
@@ -96,7 +101,8 @@ def test_whatever_asarray_takes(case, value):
     result, expected = f(value, *case.default), f(np.asarray(value), *case.default)
     assert same_bits(result, expected)
     if np.ndim(value) == 0:
-        assert isinstance(result, np.generic) and isinstance(expected, np.generic)
+        assert isinstance(result, np.generic)
+        assert isinstance(expected, np.generic)
 
 
 @pytest.mark.parametrize(
@@ -142,7 +148,8 @@ def test_out(case, size, dtype):
             assert same_bits(out, expected)
         strided = np.full(2 * size, np.nan, dtype)
         f(*inputs, *parameters, out=strided[::2])
-        assert same_bits(strided[::2], expected) and np.isnan(strided[1::2]).all()
+        assert same_bits(strided[::2], expected)
+        assert np.isnan(strided[1::2]).all()
         assert all(same_bits(a, b) for a, b in zip(inputs, kept, strict=True))
 
 
@@ -196,7 +203,7 @@ def test_out_errors_leave_it_untouched(case):
             f(*inputs, *parameters, out=[0.0])
         frozen = np.full((4, 3), 7.0, np.float32)
         frozen.flags.writeable = False
-        with pytest.raises(ValueError):
+        with pytest.raises(ValueError, match="read-only"):
             f(*inputs, *parameters, out=frozen)
 
 
@@ -275,7 +282,8 @@ def test_empty(case):
     for f, arrays, parameters in functions(case):
         for shape in ((0,), (3, 0), (0, 5)):
             result = f(*arguments(arrays, shape), *parameters)
-            assert result.shape == shape and result.dtype == np.float32
+            assert result.shape == shape
+            assert result.dtype == np.float32
 
 
 def test_subclasses_keep_their_type(case):
@@ -293,7 +301,8 @@ def test_array_ufunc_is_asked(case):
 
     for f, arrays, parameters in functions(case):
         ufunc, method = f(*[Asked()] * arrays, *parameters)
-        assert isinstance(ufunc, np.ufunc) and method == "__call__"
+        assert isinstance(ufunc, np.ufunc)
+        assert method == "__call__"
 
 
 @pytest.mark.parametrize("name", ["relu_backward", "silu_backward", "gelu_backward", "tanh_backward_from_output"])
@@ -311,7 +320,8 @@ def test_ufunc_methods_are_sequential(name):
     assert same_bits(f.outer(left, right), f(left[:, None], right))
     totals = left.copy()
     f.at(totals, [3, 3, 5], right[:3])
-    assert totals[3] == f(f(left[3], right[0]), right[1]) and totals[5] == f(left[5], right[2])
+    assert totals[3] == f(f(left[3], right[0]), right[1])
+    assert totals[5] == f(left[5], right[2])
 
 
 def test_dtype_keyword():
@@ -327,7 +337,7 @@ def test_thread_limits():
         assert fnn.get_num_threads() == 1
     assert fnn.get_num_threads() == before
     for wrong in (0, -1):
-        with pytest.raises(ValueError):
+        with pytest.raises(ValueError, match="threads"):
             fnn.set_num_threads(wrong)
     fnn.set_num_threads(10_000)
     assert fnn.get_num_threads() >= 1

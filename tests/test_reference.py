@@ -163,7 +163,9 @@ def test_rrelu(rng):
     assert same_bits(reference.rrelu(x, 0.1, 0.4), reference.leaky_relu(x, 0.25))
     y, cache = reference.rrelu_forward(x, 0.1, 0.4, rng=3)
     slopes = (y / x)[x < 0]
-    assert 0.1 <= slopes.min() < 0.11 and 0.39 < slopes.max() < 0.4 and np.all((y == x)[x > 0])
+    assert 0.1 <= slopes.min() < 0.11
+    assert 0.39 < slopes.max() < 0.4
+    assert np.all((y == x)[x > 0])
     dx = reference.rrelu_backward(np.ones(1000), cache)
     np.testing.assert_allclose(dx * x, y, rtol=1e-15)
 
@@ -171,7 +173,8 @@ def test_rrelu(rng):
 def test_maxout():
     x = np.array([[1.0, 5.0, 2.0, 7.0, 7.0, 3.0]])
     y, winner = reference.maxout(x, 3)
-    assert y.tolist() == [[5.0, 7.0]] and winner.tolist() == [[1, 0]]
+    assert y.tolist() == [[5.0, 7.0]]
+    assert winner.tolist() == [[1, 0]]
     assert reference.maxout_backward([[2.0, 3.0]], winner, 3).tolist() == [[0.0, 2.0, 0.0, 3.0, 0.0, 0.0]]
     y, winner = reference.maxout(x.T, 3, axis=0)
     assert y.tolist() == [[5.0], [7.0]]

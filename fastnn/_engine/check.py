@@ -28,12 +28,15 @@ def real_array(function: str, argument: str, value: Any) -> np.ndarray:
     if array.dtype.kind in "iub":
         return array.astype(np.float64)
     if array.dtype.type not in _FLOATS:
-        raise TypeError(f"{function}: {argument} has dtype {array.dtype}, expected float16, float32, float64 or integers")
+        raise TypeError(
+            f"{function}: {argument} has dtype {array.dtype}, expected float16, float32, float64 or integers"
+        )
     return array.astype(array.dtype.newbyteorder("="), copy=False)
 
 
 def integer(function: str, argument: str, value: Any) -> int:
     """`value` as a Python int; bools and floats are none."""
+    value = _unboxed(value)
     if isinstance(value, (bool, np.bool_)):
         raise TypeError(f"{function}: {argument} is {value!r}, expected an integer")
     try:
@@ -44,14 +47,18 @@ def integer(function: str, argument: str, value: Any) -> int:
 
 def number(function: str, argument: str, value: Any, low: float = -math.inf, high: float = math.inf) -> float:
     """`value` as a finite float with low <= value <= high."""
-    if isinstance(value, np.ndarray) and value.ndim == 0:
-        value = value[()]
+    value = _unboxed(value)
     if not isinstance(value, Real) or isinstance(value, (bool, np.bool_)):
         raise TypeError(f"{function}: {argument} is {value!r}, expected a number")
     result = float(value)
     if not (math.isfinite(result) and low <= result <= high):
         raise ValueError(f"{function}: {argument} is {value!r}, expected {_range(low, high)}")
     return result
+
+
+def _unboxed(value: Any) -> Any:
+    """A 0-d array as its scalar: a number that went through `np.savez`."""
+    return value[()] if isinstance(value, np.ndarray) and value.ndim == 0 else value
 
 
 def _range(low: float, high: float) -> str:
@@ -129,7 +136,7 @@ def apart(function: str, out: np.ndarray, **inputs: np.ndarray | None) -> None:
 def overlap(a: np.ndarray, b: np.ndarray) -> bool:
     """Whether the two share memory; "yes" where the exact answer would take long."""
     try:
-        return np.shares_memory(a, b, max_work=_OVERLAP_WORK)
+        return np.shares_memory(a, b, max_work=_OVERLAP_WORK)  # type: ignore[arg-type]
     except np.exceptions.TooHardError:
         return True
 
@@ -152,22 +159,22 @@ class Activation(NamedTuple):
     backward: Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
-def activation(function: str, value: Any) -> Activation | None:
+def activation(function: str, value: Any, dtype: np.dtype) -> Activation | None:
     """What `activation=` names: None, a name, a function, or a tuple (name or function, parameter).
 
-    It is tried on one element, so that a wrong parameter raises here, before anything is written.
+    It is tried on one element of `dtype`, so that a wrong parameter raises here, before anything is written.
     """
     if value is None:
         return None
     from fastnn import activation as lookup  # not at the top: the package imports its functions lazily
 
-    which, *parameters = value if isinstance(value, tuple) and value else (value,)
+    one = np.ones(1, dtype)
     try:
-        f, f_backward = lookup(which)
-        pair = Activation(lambda x: f(x, *parameters), lambda dy, x: f_backward(dy, x, *parameters))
-        tried = pair.forward(np.ones(1)), pair.backward(np.ones(1), np.ones(1))
+        pair = Activation(*lookup(value))
+        tried = pair.forward(one), pair.backward(one, one)
     except (TypeError, ValueError) as error:
-        raise type(error)(f"{function}: activation is {value!r}: {error}") from None
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(f"{function}: activation is {value!r}: {error}") from None
     if any(not isinstance(result, np.ndarray) or result.shape != (1,) for result in tried):
         raise ValueError(f"{function}: activation is {value!r}, expected a function with one result per element")
     return pair

@@ -16,6 +16,7 @@ def fingerprint(formula) -> str:
 
 
 def _feed(digest, value, seen) -> None:
+    name: str
     if isinstance(value, types.FunctionType):
         if value in seen:
             return
@@ -39,7 +40,7 @@ def _feed(digest, value, seen) -> None:
     elif isinstance(value, (bool, int, float, str, bytes, tuple, np.generic, type(None))):
         digest.update(repr(value).encode())
     else:  # modules, ufuncs, types, other people's dispatchers: by name
-        name = getattr(value, "__qualname__", None) or getattr(value, "__name__", type(value).__qualname__)
+        name = getattr(value, "__qualname__", getattr(value, "__name__", type(value).__qualname__))
         digest.update(f"{getattr(value, '__module__', '')}.{name}".encode())
         if hasattr(value, "py_func"):
             _feed(digest, value.py_func, seen)

@@ -3,6 +3,7 @@
 import ctypes
 import functools
 import os
+import re
 import threading
 import warnings
 from dataclasses import dataclass
@@ -17,8 +18,10 @@ from .fingerprint import fingerprint
 #: With NUMBA_DISABLE_JIT=1 formulas run as the plain Python they are.
 JIT = os.environ.get("NUMBA_DISABLE_JIT", "0") in ("", "0")
 
-#: Serial work, in instructions x elements, from which on a second core pays: some 5 us.
-_PARALLEL_WORK = 400_000
+#: A call of this many ns pays a second core, however idle it is: 1.4 us to share out and cold caches over there.
+_PARALLEL_NS = 4000.0
+#: ns a float32 element takes on one core: this much to load and store it, and so much an instruction.
+_ELEMENT_NS, _INSTRUCTION_NS = 0.05, 0.008
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,8 @@ class Loop:
         self.types = char * formula.arrays + parameter_chars + char
         self.record = np.zeros(L.WORDS, np.intp)
         self.number = len(_LOOPS)
+        #: Keeps the C callback of `_resolve_or_interpret` alive.
+        self.fallback: object = None
         _LOOPS.append(self)
 
     @property
@@ -92,8 +97,9 @@ class Loop:
     def resolve(self, of_arrays: bool) -> None:
         """Load, or compile, the kernel for parameters of one value or for varying ones."""
         address, cost = _kernel(self.formula, self.dtype, of_arrays and bool(self.formula.parameters))
-        self.record[L.PARALLEL] = _PARALLEL_WORK // cost
-        self.record[L.STREAM] = _stream_bytes() // np.dtype(self.dtype).itemsize
+        size = np.dtype(self.dtype).itemsize
+        self.record[L.PARALLEL] = int(_PARALLEL_NS / (_ELEMENT_NS + _INSTRUCTION_NS * cost) * 4 / size)
+        self.record[L.STREAM] = _stream_bytes() // size
         self.record[L.KERNEL_OF_ARRAYS if of_arrays else L.KERNEL] = address
 
 
@@ -120,11 +126,24 @@ def _kernel(formula: Formula, dtype, of_arrays: bool) -> tuple[int, int]:
     arrays, count = formula.arrays, formula.operands - 1
     scalars = () if of_arrays else tuple(range(arrays, count))
     name = f"{formula.name}-{np.dtype(dtype).name}-{'arrays-' * of_arrays}{fingerprint(formula.function)}"
-    symbol = "fastnn_" + "".join(c if c.isalnum() else "_" for c in name)
+    name = re.sub("[^0-9a-zA-Z_-]", "_", name)
+    symbol = "fastnn_" + name.replace("-", "_")
     payload = cache.fetch(name, lambda: kernels.compile_kernel(symbol, formula.function, dtype, count, scalars))
     cost = int.from_bytes(payload[: kernels.COST_BYTES], "little")
     (address,) = native.load(payload[kernels.COST_BYTES :], symbol)
     return address, cost
+
+
+def compile_now(formula: Formula) -> None:
+    """Compile a user's formula for float32 and float64, or say why that is impossible."""
+    if not JIT:
+        return
+    for dtype in (np.float32, np.float64):
+        try:
+            with _COMPILING:
+                _kernel(formula, dtype, False)
+        except Exception as error:
+            raise TypeError(f"elementwise: {formula.name} cannot be compiled: {error}") from error
 
 
 @ctypes.CFUNCTYPE(None, ctypes.c_int64, ctypes.c_int64)
@@ -169,7 +188,7 @@ def _resolve_or_interpret(loop: Loop, of_arrays: bool) -> None:
 def _new_ufunc():
     """NumPy's C function PyUFunc_FromFuncAndData, slot 1 of its public ufunc table."""
     try:
-        from numpy._core import _multiarray_umath as umath
+        from numpy._core import _multiarray_umath as umath  # type: ignore[attr-defined]
     except ImportError:  # numpy 1
         from numpy.core import _multiarray_umath as umath
     get = ctypes.pythonapi.PyCapsule_GetPointer

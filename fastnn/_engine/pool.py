@@ -11,7 +11,19 @@ The pool is an array of intp words; those that different threads write stand on 
 
 from . import memory as m
 from . import pool_layout as P
-from .memory import atomic_add, atomic_exchange, atomic_load, atomic_store, call1, call2, call3, call4, load, pause, store
+from .memory import (
+    atomic_add,
+    atomic_exchange,
+    atomic_load,
+    atomic_store,
+    call1,
+    call2,
+    call3,
+    call4,
+    load,
+    pause,
+    store,
+)
 
 #: Turns of `pause` before a helper without work goes to sleep: some 50 us. A training loop's next call
 #: usually comes sooner; waking a sleeper costs the caller a few microseconds.
@@ -20,13 +32,25 @@ SPINS = 2000
 _OLD_SIGNALS, _ALL_SIGNALS = m.stack(128), m.stack(128)
 
 
-def drain(pool):
-    """Take chunks of the current job until none is left."""
-    job, context, chunks = load(pool, P.JOB), load(pool, P.CONTEXT), load(pool, P.CHUNKS)
-    index = atomic_add(pool + 8 * P.NEXT, 1)
-    while index < chunks:
-        call2(job, context, index)
-        index = atomic_add(pool + 8 * P.NEXT, 1)
+def first_chunk(pool, share):
+    """Chunks are dealt out in equal runs, one a thread."""
+    return share * load(pool, P.CHUNKS) // load(pool, P.SHARES)
+
+
+def drain(pool, me):
+    """Take chunks of the current job until none is left: one's own share first, then the others'.
+
+    The same thread gets the same elements call after call, so that they are still in its L2 (relu of 256,000:
+    12 us, against 17 with chunks for whoever comes first).
+    """
+    job, context, shares = load(pool, P.JOB), load(pool, P.CONTEXT), load(pool, P.SHARES)
+    for k in range(shares):
+        share = (me + k) % shares
+        end, place = first_chunk(pool, share + 1), pool + 8 * (P.NEXT + P.LINE * share)
+        index = atomic_add(place, 1)
+        while index < end:
+            call2(job, context, index)
+            index = atomic_add(place, 1)
 
 
 def wait_for_work(pool, seen):
@@ -54,14 +78,15 @@ def wait_for_work(pool, seen):
 
 def helper(pool):
     """A helper thread's life."""
+    me = atomic_add(pool + 8 * P.NUMBERED, 1) + 1
     m.restore_environment(load(pool, P.ENVIRONMENT))
     seen = wait_for_work(pool, 0)
     while seen >= 0:
         # ACTIVE first, OPEN second; `run` closes first, then waits for ACTIVE to fall: a helper that
         # comes late either sees a closed job or is waited for.
         atomic_add(pool + 8 * P.ACTIVE, 1)
-        if atomic_load(pool + 8 * P.OPEN) and atomic_add(pool + 8 * P.TICKETS, -1) > 0:
-            drain(pool)
+        if atomic_load(pool + 8 * P.OPEN) and me < load(pool, P.SHARES):
+            drain(pool, me)
         atomic_add(pool + 8 * P.ACTIVE, -1)
         seen = wait_for_work(pool, seen)
     return 0
@@ -103,13 +128,14 @@ def run(pool, job, context, chunks, threads):
     store(pool, P.JOB, job)
     store(pool, P.CONTEXT, context)
     store(pool, P.CHUNKS, chunks)
-    atomic_store(pool + 8 * P.NEXT, 0)
-    atomic_store(pool + 8 * P.TICKETS, threads - 1)
+    store(pool, P.SHARES, threads)
+    for share in range(threads):
+        atomic_store(pool + 8 * (P.NEXT + P.LINE * share), first_chunk(pool, share))
     atomic_store(pool + 8 * P.OPEN, 1)
     atomic_add(pool + 8 * P.JOBS, 1)
     if atomic_load(pool + 8 * P.SLEEPERS):
         wake(pool)
-    drain(pool)
+    drain(pool, 0)
     atomic_store(pool + 8 * P.OPEN, 0)
     spins = 0
     while atomic_load(pool + 8 * P.ACTIVE):

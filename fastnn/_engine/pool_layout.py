@@ -7,10 +7,13 @@ LIMIT = 0  # cores a call may use
 HELPER, MUTEX_LOCK, MUTEX_UNLOCK, CONDITION_WAIT, CONDITION_BROADCAST = 1, 2, 3, 4, 5  # addresses of functions
 CREATE, JOIN, SIGNAL_MASK, YIELD = 6, 7, 8, 9
 SIG_SETMASK, ENVIRONMENT = 10, 11
-JOB, CONTEXT, CHUNKS, STARTED = 16, 17, 18, 19
+JOB, CONTEXT, CHUNKS, SHARES, STARTED = 16, 17, 18, 19, 20
 
 # Words that different threads write, each on a cache line of its own.
-BUSY, OPEN, JOBS, NEXT, ACTIVE, TICKETS, SLEEPERS, STOP = 24, 32, 40, 48, 56, 64, 72, 80
-MUTEX, CONDITION = 88, 96  # 64 bytes each
-THREADS = 104
-WORDS = THREADS + MAX_HELPERS
+BUSY, OPEN, JOBS, ACTIVE, SLEEPERS, STOP = 24, 32, 40, 48, 56, 64
+NUMBERED = 65  # helpers that have taken a number
+MUTEX, CONDITION = 72, 80  # 64 bytes each
+THREADS = 88  # helpers' handles
+NEXT = THREADS + MAX_HELPERS + 1  # a share's next chunk, every LINE words
+LINE = 8
+WORDS = NEXT + LINE * (MAX_HELPERS + 1)

@@ -10,7 +10,7 @@ from math import isfinite
 
 import numpy as np
 
-__all__ = ["fma", "f32_bits", "f32_from_bits", "f64_bits", "f64_from_bits", "to_f32", "to_f64", "to_int", "select"]
+__all__ = ["f32_bits", "f32_from_bits", "f64_bits", "f64_from_bits", "fma", "select", "to_f32", "to_f64", "to_int"]
 
 
 def fma(a, b, c):

@@ -7,7 +7,10 @@ NEP 50 calls weak Python scalars), primitives become intrinsics, and the helper 
 copied in the same way.
 """
 
+import dis
+import itertools
 import types
+from typing import Any
 
 import numpy as np
 
@@ -19,7 +22,7 @@ from .pairs import Double, Pair
 #: explicit (fma). error_model="numpy" keeps division free of exceptions, hence of branches.
 OPTIONS = {"error_model": "numpy", "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
-_SPECIALISED = {}
+_SPECIALISED: dict[tuple, Any] = {}
 
 
 def specialise(formula, dtype):
@@ -42,10 +45,29 @@ def _retyped(formula, dtype):
     names = {name: formula.__globals__[name] for name in code.co_names if name in formula.__globals__}
     scope = {"__name__": formula.__module__, **{name: _convert(value, dtype) for name, value in names.items()}}
     cells = tuple(types.CellType(_convert(cell.cell_contents, dtype)) for cell in formula.__closure__ or ())
-    constants = tuple(_convert(constant, dtype) for constant in code.co_consts)
+    if dtype is np.float32:
+        code = _with_weak_integers(code)
+    constants = tuple(dtype(c) if type(c) is float else c for c in code.co_consts)
     copy = types.FunctionType(code.replace(co_consts=constants), scope, formula.__name__, None, cells)
     copy.__defaults__ = tuple(_convert(value, dtype) for value in formula.__defaults__ or ()) or None
     return copy
+
+
+def _with_weak_integers(code: types.CodeType) -> types.CodeType:
+    """The code with its integer literals as int16, exponents aside.
+
+    To numba int64 * float32 is a float64, int16 * float32 a float32; `x ** 2` it unrolls for a literal only.
+    """
+    constants, instructions = list(code.co_consts), list(dis.get_instructions(code))
+    text = bytearray(code.co_code)
+    for instruction, following in itertools.pairwise(instructions):
+        value = instruction.argval
+        literal = instruction.opname in ("LOAD_CONST", "RETURN_CONST") and type(value) is int and abs(value) < 2**15
+        exponent = following.opname == "BINARY_POWER" or following.argrepr in ("**", "**=")
+        if literal and not exponent and len(constants) < 256:
+            text[instruction.offset + 1] = len(constants)
+            constants.append(np.int16(value))
+    return code.replace(co_code=bytes(text), co_consts=tuple(constants))
 
 
 def _convert(value, dtype):
@@ -53,6 +75,8 @@ def _convert(value, dtype):
 
     if type(value) is float:
         return dtype(value)
+    if type(value) is int and dtype is np.float32 and abs(value) < 2**15:
+        return np.int16(value)
     if isinstance(value, Pair):
         return specialise(value.implementation(dtype), dtype)
     if isinstance(value, Double):

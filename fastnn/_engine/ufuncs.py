@@ -1,18 +1,29 @@
 """From a scalar formula and its derivative to public functions: the decorator behind every activation."""
 
+import functools
 import inspect
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from . import loops
-from .loops import Formula, make_ufunc
+from .loops import Formula, compile_now, make_ufunc
 
-#: forward function -> its backward, its backward from the output
-_BACKWARD: dict[Any, Any] = {}
-_BACKWARD_FROM_OUTPUT: dict[Any, Any] = {}
+
+@dataclass
+class Definition:
+    """What a public function was made of and what was made with it."""
+
+    formula: Callable
+    derivative: Callable
+    zero_blocks: bool
+    backward: Any = None
+    backward_from_output: Any = None
+
+
+_DEFINITIONS: dict[Any, Definition] = {}
 
 
 def activation(*, derivative: Callable, from_output: Callable | None = None, zero_blocks: bool = False):
@@ -29,12 +40,10 @@ def activation(*, derivative: Callable, from_output: Callable | None = None, zer
     def decorate(formula: Callable) -> Any:
         name, doc = formula.__name__, inspect.getdoc(formula) or ""
         forward = _public(name, doc, formula, formula, 1)
-        backwards = [(derivative, "_backward", "x", _BACKWARD)]
+        made = _DEFINITIONS[forward] = Definition(formula, derivative, zero_blocks)
+        made.backward = _backward(name, derivative, zero_blocks, formula, "x")
         if from_output:
-            backwards.append((from_output, "_backward_from_output", "y", _BACKWARD_FROM_OUTPUT))
-        for f, suffix, argument, table in backwards:
-            text = _BACKWARD_DOC.format(name=name, argument=argument, meaning=_MEANING[argument])
-            table[forward] = _public(name + suffix, text, _product(f, zero_blocks), formula, 2, ("dy", argument))
+            made.backward_from_output = _backward(name, from_output, zero_blocks, formula, "y")
         return forward
 
     return decorate
@@ -57,14 +66,110 @@ ndarray or scalar
 _MEANING = {"x": "The input of the forward pass", "y": "The output of the forward pass"}
 
 
-def backward(forward):
+def _backward(name: str, derivative: Callable, zero_blocks: bool, formula: Callable, argument: str) -> Any:
+    text = _BACKWARD_DOC.format(name=name, argument=argument, meaning=_MEANING[argument])
+    name += "_backward" if argument == "x" else "_backward_from_output"
+    return _public(name, text, _product(derivative, zero_blocks), formula, 2, ("dy", argument))
+
+
+def backward(forward) -> Any:
     """f_backward(dy, x, parameters) of a function made here."""
-    return _BACKWARD[forward]
+    return _DEFINITIONS[forward].backward
 
 
-def backward_from_output(forward):
+def backward_from_output(forward) -> Any:
     """f_backward_from_output(dy, y, parameters) of a function made here."""
-    return _BACKWARD_FROM_OUTPUT[forward]
+    return _DEFINITIONS[forward].backward_from_output
+
+
+def backward_of(forward) -> Any:
+    """The backward of a function made here, None for any other object or a function without a derivative."""
+    try:
+        made = _DEFINITIONS.get(forward)
+    except TypeError:  # not hashable
+        return None
+    return made and made.backward
+
+
+def elementwise(f=None, derivative: Callable | None = None, *, name: str | None = None) -> Any:
+    """Compile a scalar formula to a NumPy ufunc like fastnn's own; also as a decorator.
+
+    The formula is a Python function of floats over arithmetic, comparisons, `a if c else b` and the functions
+    of `fastnn.vmath`. It gets loops for float16 (computed in float32), float32 and float64, vector instructions,
+    threads, `out=`, `where=`, broadcasting and a place in the disk cache. Python numbers in the formula never
+    promote: `0.5 * x` of a float32 x is a float32.
+
+    Parameters
+    ----------
+    f : callable
+        y = f(x, parameters...). Parameters without defaults are further operands of the ufunc; if all have
+        defaults, the result is a plain function with those defaults over a ufunc.
+    derivative : callable, optional
+        f' as a formula of the same arguments. With it `fastnn.activation(result)` gives (function,
+        backward), and every `activation=` takes the result. Where f' is exactly 0 the gradient is 0,
+        whatever dy is.
+    name : str, optional
+        The function's name, by default f's own. Needed for a lambda that is to be pickled: the name under
+        which its module holds the result.
+
+    Returns
+    -------
+    numpy.ufunc, or a function over one
+
+    Raises
+    ------
+    TypeError
+        If the formula cannot be compiled.
+
+    Examples
+    --------
+    >>> import fastnn as fnn
+    >>> @fnn.elementwise
+    ... def cube(x):
+    ...     return x * x * x
+    >>> float(cube(2.0))
+    8.0
+    """
+    if f is None:
+        return functools.partial(elementwise, derivative=derivative, name=name)
+    for what, function in (("f", f), ("derivative", derivative)):
+        if not inspect.isfunction(function) and not (what == "derivative" and function is None):
+            raise TypeError(f"elementwise: {what} is {function!r}, expected a Python function")
+    name = name or f.__name__
+    forward = _public(name, inspect.getdoc(f) or "", f, f, 1, eager=True)
+    _DEFINITIONS[forward] = made = Definition(f, derivative or f, True)
+    if derivative is not None:
+        text = _BACKWARD_DOC.format(name=name, argument="x", meaning=_MEANING["x"])
+        formula = _product(derivative, True)
+        made.backward = _public(f"{name}_backward", text, formula, f, 2, ("dy", "x"), eager=True)
+        setattr(sys.modules[f.__module__], f"{name}_backward", made.backward)
+    return forward
+
+
+@functools.cache
+def with_bias(forward) -> tuple[tuple[np.ufunc, np.ufunc], tuple[float, ...]]:
+    """((f(x + bias), dy * f'(x + bias)), f's default parameters) of a function made here.
+
+    The bias counts as a parameter: along a row of one channel it is one value, and the kernel knows it.
+    """
+    made = _DEFINITIONS[forward]
+    parameters = list(inspect.signature(made.formula).parameters.values())[1:]
+    names = tuple(p.name for p in parameters)
+    arguments = ", ".join(["x + bias", *names])
+    declared = ", ".join(["x", "bias", *names])
+    product = _product(made.derivative, made.zero_blocks)
+    scope = {"f": made.formula, "product": product, "__name__": __name__}
+    fused = (
+        _define(f"def fused({declared}):\n    return f({arguments})", "fused", dict(scope)),
+        _define(f"def fused(dy, {declared}):\n    return product(dy, {arguments})", "fused", dict(scope)),
+    )
+    ufuncs = [
+        make_ufunc(name, "", Formula(name, formula, arrays, ("bias", *names)))
+        for arrays, (name, formula) in enumerate(
+            zip((f"bias_{forward.__name__}", f"bias_{forward.__name__}_backward"), fused, strict=True), start=1
+        )
+    ]
+    return (ufuncs[0], ufuncs[1]), tuple(float(p.default) for p in parameters if p.default is not p.empty)
 
 
 def _product(derivative: Callable, zero_blocks: bool) -> Callable:
@@ -88,7 +193,7 @@ def _define(source: str, name: str, scope: dict) -> Callable:
     return scope[name]
 
 
-def _public(name, doc, formula, signature_of, arrays, array_names=("x",)):
+def _public(name, doc, formula, signature_of, arrays, array_names=("x",), eager=False):
     """A ufunc if the formula has no parameters, else a function with their defaults over a ufunc.
 
     Two ufuncs then: one of array and parameters, and one with the default parameters built in, since
@@ -97,13 +202,13 @@ def _public(name, doc, formula, signature_of, arrays, array_names=("x",)):
     parameters = list(inspect.signature(signature_of).parameters.values())[1:]
     names = tuple(p.name for p in parameters)
     spec = Formula(name, formula, arrays, names)
-    if not parameters:
+    if eager:
+        compile_now(spec)
+    if not parameters or (eager and all(p.default is p.empty for p in parameters)):
         return make_ufunc(name, doc, spec)
-    if any(p.default is p.empty for p in parameters):
-        general, fixed = make_ufunc(f"_{name}_general", doc, spec), None
-    else:
-        general = make_ufunc(f"_{name}_general", doc, spec)
-        fixed = make_ufunc(f"_{name}_default", doc, spec, tuple(float(p.default) for p in parameters))
+    general = make_ufunc(f"_{name}_general", doc, spec)
+    defaults = tuple(float(p.default) for p in parameters if p.default is not p.empty)
+    fixed = make_ufunc(f"_{name}_default", doc, spec, defaults) if len(defaults) == len(parameters) else None
     module = signature_of.__module__
     for ufunc in filter(None, (general, fixed)):  # where pickle looks for them
         setattr(sys.modules[module], ufunc.__name__, ufunc)

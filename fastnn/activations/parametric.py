@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .._engine import check
 from .rectified import leaky_relu, leaky_relu_backward
 
 __all__ = ["prelu", "prelu_backward", "rrelu", "rrelu_backward", "rrelu_forward"]
@@ -11,13 +12,10 @@ __all__ = ["prelu", "prelu_backward", "rrelu", "rrelu_backward", "rrelu_forward"
 
 def _slopes(function: str, x: np.ndarray, alpha, axis: int) -> np.ndarray:
     """alpha in a shape that broadcasts against x along `axis`."""
-    alpha = np.asarray(alpha)
-    if alpha.dtype.kind not in "fiub":
-        raise TypeError(f"{function}: alpha has dtype {alpha.dtype}, expected real numbers")
+    alpha = check.real_array(function, "alpha", alpha)
     if alpha.size == 1:
         return alpha.reshape(())
-    if x.ndim == 0 or not -x.ndim <= axis < x.ndim:
-        raise ValueError(f"{function}: axis {axis} is out of range for x with {x.ndim} dimensions")
+    axis = check.axis_of(function, axis, x)
     if alpha.shape != (x.shape[axis],):
         raise ValueError(
             f"{function}: alpha has shape {alpha.shape}, expected one value or ({x.shape[axis]},)"
@@ -26,12 +24,6 @@ def _slopes(function: str, x: np.ndarray, alpha, axis: int) -> np.ndarray:
     shape = [1] * x.ndim
     shape[axis] = alpha.size
     return alpha.reshape(shape)
-
-
-def _floating(x) -> np.ndarray:
-    """x as an array of the dtype that NumPy gives x times a Python float."""
-    x = np.asanyarray(x)
-    return x if x.dtype.kind == "f" else x * 1.0
 
 
 def prelu(x, alpha, axis=1, out=None):
@@ -58,7 +50,7 @@ def prelu(x, alpha, axis=1, out=None):
     ----------
     He et al., Delving Deep into Rectifiers, ICCV 2015.
     """
-    x = _floating(x)
+    x = check.real_array("prelu", "x", x)
     slopes = _slopes("prelu", x, alpha, axis)
     return leaky_relu(x, slopes.astype(_operand_dtype(x), copy=False), out=out)
 
@@ -82,7 +74,7 @@ def prelu_backward(dy, x, alpha, axis=1):
     ValueError
         If the shapes of dy, x and alpha do not match.
     """
-    x, dy = _floating(x), _floating(dy)
+    x, dy = check.real_array("prelu_backward", "x", x), check.real_array("prelu_backward", "dy", dy)
     if dy.shape != x.shape:
         raise ValueError(f"prelu_backward: dy has shape {dy.shape}, expected {x.shape} as x")
     slopes = _slopes("prelu_backward", x, alpha, axis)
@@ -142,7 +134,7 @@ def rrelu(x, lower=1 / 8, upper=1 / 3, *, training=False, rng=None):
     if training:
         return rrelu_forward(x, lower, upper, rng=rng)[0]
     _check_bounds("rrelu", lower, upper)
-    return leaky_relu(_floating(x), (lower + upper) / 2)
+    return leaky_relu(check.real_array("rrelu", "x", x), (lower + upper) / 2)
 
 
 def rrelu_forward(x, lower=1 / 8, upper=1 / 3, *, rng=None):
@@ -154,8 +146,8 @@ def rrelu_forward(x, lower=1 / 8, upper=1 / 3, *, rng=None):
         If lower > upper.
     """
     _check_bounds("rrelu_forward", lower, upper)
-    x = _floating(x)
-    seed = int(np.random.default_rng(rng).integers(2**63))
+    x = check.real_array("rrelu_forward", "x", x)
+    seed = int(check.generator("rrelu_forward", rng).integers(2**63))
     cache = RReLUCache(x, seed, float(lower), float(upper))
     return leaky_relu(x, cache.slopes()), cache
 

@@ -4,6 +4,7 @@ from .._engine import simd_math as m
 from .._engine.pairs import Pair, horner
 from .._engine.primitives import fma
 from .._engine.ufuncs import activation, backward
+from .exponential import exp_double, in_double
 
 
 def _outside(x, lambd):
@@ -36,20 +37,21 @@ def softshrink(x, lambd=0.5):
     return x - lambd if x > lambd else (x + lambd if x < -lambd else (0.0 if abs(x) <= lambd else x))
 
 
-# x - tanh(x) = x**3 / (x**2 + r(x**2)), from the continued fraction of tanh; r is smooth, its nearest pole at
-# x**2 = -20.2. Minimax on [0, 4], relative error of the quotient below 2**-27.2 and 2**-58.5.
-_REMAINDER = Pair(
+# x - tanh(x) = x**3 / p(x**2), from the continued fraction of tanh; the nearest pole of p is at x**2 = -20.2.
+# Minimax on [0, 4], relative error 2**-31.7 and 2**-58.5. Beyond, with e = exp(-2|x|), tanh|x| = 1 - 2e / (1 + e).
+_CUBE_OVER_TANHSHRINK = Pair(
     horner(
-        3.0000000187049785,
-        0.199999587173241,
-        -0.005712885406134998,
-        0.0002522719539447269,
-        -1.127368808054787e-05,
-        3.5332691185158995e-07,
+        3.000000000843377,
+        1.199999975309801,
+        -0.005714172507617031,
+        0.0002537777909755924,
+        -1.2051992710346516e-05,
+        5.35904648103148e-07,
+        -1.588832188728885e-08,
     ),
     horner(
         3.0,
-        0.19999999999999934,
+        1.1999999999999993,
         -0.005714285714275518,
         0.0002539682539077427,
         -1.2203669161367035e-05,
@@ -65,16 +67,46 @@ _REMAINDER = Pair(
 )
 
 
-def _tanhshrink_derivative(x):
+def _tanhshrink_of(x, p, e):
+    a = abs(x)
+    near = a < 2.0
+    quotient = (a * (x * x) if near else 2.0 * e) / (p if near else 1.0 + e)
+    y = quotient if near else (a - 1.0) + quotient
+    return -y if x < 0.0 else (x if x == 0.0 else y)
+
+
+def _tanhshrink_derivative_of(x, p, e):
     # tanh(x)**2: from t = x - tanhshrink(x) in two words near 0, from 1 - sech(x)**2 where that does not cancel.
     a = abs(x)
     near = a < 1.0
-    square = x * x
-    z = m.exp(-2.0 * a)
-    quotient = (a * square if near else 4.0 * z) / (square + _REMAINDER(square) if near else fma(z, z + 2.0, 1.0))
+    quotient = (a * (x * x) if near else 4.0 * e) / (p if near else (1.0 + e) * (1.0 + e))
     t = a - quotient
     low = (a - t) - quotient
     return fma(t, t, 2.0 * t * low) if near else 1.0 - quotient
+
+
+def _double(formula):
+    polynomial = _CUBE_OVER_TANHSHRINK.f32
+
+    def wide(x):
+        return formula(x, polynomial(x * x), exp_double(-2.0 * abs(x)))
+
+    return in_double(wide)
+
+
+def _f64(formula):
+    def full(x):
+        return formula(x, _CUBE_OVER_TANHSHRINK(x * x), m.exp(-2.0 * abs(x)))
+
+    return full
+
+
+_TANHSHRINK = Pair(_double(_tanhshrink_of), _f64(_tanhshrink_of))
+_TANHSHRINK_DERIVATIVE = Pair(_double(_tanhshrink_derivative_of), _f64(_tanhshrink_derivative_of))
+
+
+def _tanhshrink_derivative(x):
+    return _TANHSHRINK_DERIVATIVE(x)
 
 
 @activation(derivative=_tanhshrink_derivative)
@@ -84,13 +116,7 @@ def tanhshrink(x):
     Range (-inf, inf), about x**3 / 3 near 0 and without the cancellation of the formula there. The derivative
     is tanh(x)**2.
     """
-    a = abs(x)
-    near = a < 2.0
-    square = x * x
-    z = m.exp(-2.0 * a)
-    quotient = (x * square if near else 2.0 * z) / (square + _REMAINDER(square) if near else 1.0 + z)
-    beyond = (a - 1.0) + quotient
-    return quotient if near else (beyond if x > 0.0 else -beyond)
+    return _TANHSHRINK(x)
 
 
 hardshrink_backward = backward(hardshrink)

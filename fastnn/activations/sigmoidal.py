@@ -1,29 +1,30 @@
 """The S-shaped family: bounded, monotone, saturating (and the logarithm of the logistic function)."""
 
 from .._engine import simd_math as m
+from .._engine.pairs import Pair
 from .._engine.primitives import fma
 from .._engine.ufuncs import activation, backward, backward_from_output
+from .exponential import exp_double, far_product, in_double, opposite_exp
 
 
-LOG_2_64 = 44.361419677734375  # log(2**64) in two words, the first so short that adding it below is exact
-LOG_2_64_LOW = -1.2189787519729715e-07
+def _logistic_slope(e):
+    """sigmoid(x) * sigmoid(-x) from e = exp(x) or exp(-x)."""
+    return e / ((1.0 + e) * (1.0 + e))
 
 
-def far_exp(x, low):
-    """(z, scale) with z * scale = exp(-abs(x + low)), where z may still be multiplied before it underflows.
+def _sigmoid_derivative_double(x):
+    return _logistic_slope(exp_double(-abs(x)))
 
-    Below x = -84 z is 2**64 times the exponential: never subnormal, and yet 0 beside 1 to either precision.
-    """
-    far = x < -84.0
-    high, low = -abs(x), low if x < 0.0 else -low
-    z = m.exp_sum(high + LOG_2_64 if far else high, low + LOG_2_64_LOW if far else low)
-    return z, 2.0**-64 if far else 1.0
+
+def _sigmoid_derivative_f64(x):
+    return _logistic_slope(m.exp(-abs(x)))
+
+
+_SIGMOID_DERIVATIVE = Pair(in_double(_sigmoid_derivative_double), _sigmoid_derivative_f64)
 
 
 def _sigmoid_derivative(x):
-    # sigmoid(x) * sigmoid(-x) with z = exp(-|x|): no 1 - y, and the square of 1 + z rounded once.
-    z = m.exp(-abs(x))
-    return z / fma(z, z + 2.0, 1.0)
+    return _SIGMOID_DERIVATIVE(x)
 
 
 def _sigmoid_derivative_from_output(y):
@@ -74,14 +75,31 @@ def hard_sigmoid(x):
     Courbariaux, Bengio and David, BinaryConnect, NeurIPS 2015; with slope 1/6 in Howard et al., Searching for
     MobileNetV3, ICCV 2019.
     """
-    # (x + 3) is exact near -3, where x / 6 + 1/2 would cancel.
-    return 0.0 if x <= -3.0 else (1.0 if x >= 3.0 else (x + 3.0) * (1.0 / 6.0))
+    return 0.0 if x <= -3.0 else (1.0 if x >= 3.0 else hard_ramp(x))
+
+
+def hard_ramp(x):
+    """x / 6 + 1/2, which cancels near -3, where x + 3 is exact."""
+    return (x + 3.0) * (1.0 / 6.0) if x < -1.5 else fma(x, 1.0 / 6.0, 0.5)
+
+
+# tanh'(x) is sech(x)**2 = 4 sigmoid(2x) sigmoid(-2x): no 1 - y**2, which cancels.
+
+
+def _tanh_derivative_double(x):
+    return 4.0 * _logistic_slope(exp_double(-2.0 * abs(x)))
+
+
+def _tanh_derivative_f64(x):
+    e, far = opposite_exp(-2.0 * abs(x), 0.0)
+    return far_product(4.0, e) if far else 4.0 * _logistic_slope(e)
+
+
+_TANH_DERIVATIVE = Pair(in_double(_tanh_derivative_double), _tanh_derivative_f64)
 
 
 def _tanh_derivative(x):
-    # sech(x)**2 with z = exp(-2|x|): no 1 - y**2, which cancels.
-    z, scale = far_exp(-2.0 * abs(x), 0.0)
-    return 4.0 * z / fma(z, z + 2.0, 1.0) * scale
+    return _TANH_DERIVATIVE(x)
 
 
 def _tanh_derivative_from_output(y):
@@ -122,13 +140,18 @@ def hard_tanh(x, min_val=-1.0, max_val=1.0):
     return max_val if above >= max_val else above
 
 
-def _softsign_derivative(x):
+def _softsign_slope(x):
     # 1 / (1 + |x|)**2; scaled where the square would overflow long before the quotient underflows.
-    far = abs(x) > 2.0**60
-    scale = 2.0**-40 if far else 1.0
+    scale = 2.0**-40 if abs(x) > 2.0**60 else 1.0
     t = abs(x) * scale
-    square = fma(t, t + 2.0 * scale, scale * scale)
-    return (scale * scale) / square
+    return scale * scale / fma(t, t + 2.0 * scale, scale * scale)
+
+
+_SOFTSIGN_DERIVATIVE = Pair(in_double(_softsign_slope), _softsign_slope)
+
+
+def _softsign_derivative(x):
+    return _SOFTSIGN_DERIVATIVE(x)
 
 
 def _softsign_derivative_from_output(y):

@@ -1,50 +1,17 @@
-"""The smooth relatives of the rectifier: softplus, and x times something sigmoidal.
-
-In the negative tail f(x) is about x * exp(v(x)): a rounding error of v is magnified |v| times, and exp(v) may be subnormal
-where the product is not. float64 formulas carry v in two words and scale the exponential (`far_exp`); most
-float32 formulas run in float64 (`Double`), where neither problem exists, with an exponential made for that.
-"""
+"""The smooth relatives of the rectifier: softplus, and x times something sigmoidal."""
 
 import numpy as np
 
 from .._engine import simd_math as m
-from .._engine.pairs import Double, Pair, horner
-from .._engine.primitives import f64_bits, f64_from_bits, fma, to_f32, to_f64
+from .._engine.pairs import Double, Pair
+from .._engine.primitives import fma, to_f32, to_f64
 from .._engine.ufuncs import activation, backward
-from .sigmoidal import far_exp
-
-# exp(r) for abs(r) <= log(2) / 2, minimax, relative error 2**-29.
-_EXP = horner(
-    1.000000000554256,
-    1.0000000363216661,
-    0.4999999207805921,
-    0.16666420174112262,
-    0.04166822596131852,
-    0.00837481558024278,
-    0.0013836825273894637,
-)
-
-
-def _exp_wide(x):
-    """exp(-abs(x)), float64 arithmetic to float32 accuracy, for abs(x) <= 700."""
-    shifted = fma(-abs(x), 1.4426950408889634, 6755399441055744.0)  # 1.5 * 2**52: the integer ends in the lowest bits
-    r = fma(shifted - 6755399441055744.0, -0.6931471805599453, -abs(x))
-    return f64_from_bits(f64_bits(_EXP(r)) + (f64_bits(shifted) << 52))
-
-
-def _clip(x, bound):
-    return bound if x > bound else (-bound if x < -bound else x)
-
-
-def _two_product(a, b):
-    """a * b in two words; the second is 0 where the first is infinite."""
-    high = a * b
-    low = fma(a, b, -high)
-    return high, low if abs(low) < 1.0 else 0.0
+from .exponential import exp_double, far_product, in_double, opposite_exp, two_product
+from .sigmoidal import hard_ramp
 
 
 def _softplus_derivative(x, beta):
-    high, low = _two_product(beta, x)
+    high, low = two_product(beta, x)
     return m.sigmoid_sum(high, low)
 
 
@@ -60,26 +27,38 @@ def softplus(x, beta=1.0):
     Dugas, Bengio, Belisle, Nadeau and Garcia, Incorporating second-order functional knowledge for better option
     pricing, NeurIPS 2000.
     """
-    high, low = _two_product(beta, x)
+    high, low = two_product(beta, x)
     y = m.softplus(high)
     y = fma(y, low if high < 0.0 else 0.0, y)  # d log(softplus) is 1 in the negative tail, where low matters
     return x if high > 40.0 else y / beta
 
 
-# x * sigmoid(v) and its derivative sigmoid(v) * (1 + w * sigmoid(-v)), where w = x * v'(x), from z = exp(-abs(v)).
+# x * sigmoid(v) and its derivative sigmoid(v) * (1 + w * sigmoid(-v)), where w = x * v'(x), from e = exp(-v).
+# Far out they are x * exp(v) and (1 + w) * exp(v).
 
 
-def _gate(x, v, z):
-    return x * (z if v < 0.0 else 1.0) / (1.0 + z)
+def _gate(x, e):
+    return x / (1.0 + e)
 
 
-def _gate_derivative(w, v, z):
-    return (z * (1.0 + z + w) if v < 0.0 else fma(w, z, 1.0 + z)) / fma(z, z + 2.0, 1.0)
+def _gate_derivative(w, e):
+    return fma(w, e, 1.0 + e) / ((1.0 + e) * (1.0 + e))
+
+
+def _silu_derivative_double(x):
+    return _gate_derivative(x, exp_double(-x))
+
+
+def _silu_derivative_f64(x):
+    e, far = opposite_exp(x, 0.0)
+    return far_product(1.0 + x, e) if far else _gate_derivative(1e4 if x > 1e4 else x, e)
+
+
+_SILU_DERIVATIVE = Pair(in_double(_silu_derivative_double, -300.0, 300.0), _silu_derivative_f64)
 
 
 def _silu_derivative(x):
-    z, scale = far_exp(x, 0.0)
-    return _gate_derivative(_clip(x, 1e4), x, z) * scale
+    return _SILU_DERIVATIVE(x)
 
 
 @activation(derivative=_silu_derivative)
@@ -93,51 +72,38 @@ def silu(x):
     Elfwing, Uchibe and Doya, Sigmoid-weighted linear units for neural network function approximation in
     reinforcement learning, Neural Networks 2018; Ramachandran, Zoph and Le, Searching for activation functions, 2017.
     """
-    z, scale = far_exp(x, 0.0)
-    return _gate(-1e4 if x < -1e4 else x, x, z) * scale
+    e, far = opposite_exp(x, 0.0)
+    return far_product(x, e) if far else _gate(x, e)
 
 
 def _quick_gelu_argument(x):
-    """1.702 * x in two words."""
-    high, low = _two_product(1.702, x)
-    return high, fma(4.263256414560601e-17, x, low)
+    """1.702 * x in two words, and so is 1.702."""
+    x = 1e3 if x > 1e3 else (-1e3 if x < -1e3 else x)
+    v = 1.702 * x
+    return v, fma(4.263256414560601e-17, x, fma(1.702, x, -v))
+
+
+def _quick_gelu_double(x):
+    return _gate(x, exp_double(-1.702 * x))
 
 
 def _quick_gelu_f64(x):
-    bounded = -1e3 if x < -1e3 else x
-    v, low = _quick_gelu_argument(_clip(x, 1e3))
-    z, scale = far_exp(v, low)
-    return _gate(bounded, v, z) * scale
+    e, far = opposite_exp(*_quick_gelu_argument(x))
+    return far_product(x, e) if far else _gate(x, e)
+
+
+def _quick_gelu_derivative_double(x):
+    return _gate_derivative(1.702 * x, exp_double(-1.702 * x))
 
 
 def _quick_gelu_derivative_f64(x):
-    v, low = _quick_gelu_argument(_clip(x, 1e3))
-    z, scale = far_exp(v, low)
-    return _gate_derivative(v, v, z) * scale
+    v, low = _quick_gelu_argument(x)
+    e, far = opposite_exp(v, low)
+    return far_product(1.0 + v, e) if far else _gate_derivative(v, e)
 
 
-def _quick_gelu_wide(x):
-    v = 1.702 * _clip(x, 400.0)
-    return _gate(-400.0 if x < -400.0 else x, v, _exp_wide(v))
-
-
-def _quick_gelu_derivative_wide(x):
-    v = 1.702 * _clip(x, 400.0)
-    return _gate_derivative(v, v, _exp_wide(v))
-
-
-def _in_double(formula):
-    """The float32 formula that computes a one-argument formula in float64."""
-    wide = Double(formula)
-
-    def narrow(x):
-        return to_f32(wide(to_f64(x)))
-
-    return narrow
-
-
-_QUICK_GELU = Pair(_in_double(_quick_gelu_wide), _quick_gelu_f64)
-_QUICK_GELU_DERIVATIVE = Pair(_in_double(_quick_gelu_derivative_wide), _quick_gelu_derivative_f64)
+_QUICK_GELU = Pair(in_double(_quick_gelu_double, low=-400.0), _quick_gelu_f64)
+_QUICK_GELU_DERIVATIVE = Pair(in_double(_quick_gelu_derivative_double, -150.0, 150.0), _quick_gelu_derivative_f64)
 
 
 def _quick_gelu_derivative(x):
@@ -175,34 +141,33 @@ def _gelu_tanh_argument(x):
     return v, fma(x, total, -v) + x * total_low
 
 
+def _gelu_tanh_weight(x):
+    """w = x * v'(x)."""
+    return x * fma(3.0 * C3, x * x, C1)
+
+
+def _gelu_tanh_double(x):
+    return _gate(x, exp_double(-x * fma(C3, x * x, C1)))
+
+
 def _gelu_tanh_f64(x):
-    v, low = _gelu_tanh_argument(_clip(x, 30.0))
-    z, scale = far_exp(v, low)
-    return _gate(-30.0 if x < -30.0 else x, v, z) * scale
+    e, far = opposite_exp(*_gelu_tanh_argument(30.0 if x > 30.0 else (-30.0 if x < -30.0 else x)))
+    return far_product(x, e) if far else _gate(x, e)
+
+
+def _gelu_tanh_derivative_double(x):
+    return _gate_derivative(_gelu_tanh_weight(x), exp_double(-x * fma(C3, x * x, C1)))
 
 
 def _gelu_tanh_derivative_f64(x):
-    bounded = _clip(x, 30.0)
-    v, low = _gelu_tanh_argument(bounded)
-    z, scale = far_exp(v, low)
-    return _gate_derivative(bounded * fma(3.0 * C3, bounded * bounded, C1), v, z) * scale
+    x = 30.0 if x > 30.0 else (-30.0 if x < -30.0 else x)
+    w = _gelu_tanh_weight(x)
+    e, far = opposite_exp(*_gelu_tanh_argument(x))
+    return far_product(1.0 + w, e) if far else _gate_derivative(w, e)
 
 
-def _gelu_tanh_wide(x):
-    bounded = _clip(x, 20.0)
-    v = bounded * fma(C3, bounded * bounded, C1)
-    return _gate(-20.0 if x < -20.0 else x, v, _exp_wide(v))
-
-
-def _gelu_tanh_derivative_wide(x):
-    bounded = _clip(x, 20.0)
-    square = bounded * bounded
-    v = bounded * fma(C3, square, C1)
-    return _gate_derivative(bounded * fma(3.0 * C3, square, C1), v, _exp_wide(v))
-
-
-_GELU_TANH = Pair(_in_double(_gelu_tanh_wide), _gelu_tanh_f64)
-_GELU_TANH_DERIVATIVE = Pair(_in_double(_gelu_tanh_derivative_wide), _gelu_tanh_derivative_f64)
+_GELU_TANH = Pair(in_double(_gelu_tanh_double, low=-16.0), _gelu_tanh_f64)
+_GELU_TANH_DERIVATIVE = Pair(in_double(_gelu_tanh_derivative_double, -14.0, 14.0), _gelu_tanh_derivative_f64)
 
 
 def _gelu_tanh_derivative(x):
@@ -240,44 +205,41 @@ def gelu(x):
     return m.gelu(x)
 
 
-# tanh(softplus(x)) = n / (n + 2) with n = exp(x) * (exp(x) + 2): from z = exp(-abs(x)), divided by exp(2x) for x > 0.
+# tanh(softplus(x)) = n / (n + 2) with n = exp(x) * (exp(x) + 2), both multiplied by e**2, e = exp(-x).
+# Far out, as silu: x * exp(x).
 
 
-def _mish_of(x, z):
-    n = z * (z + 2.0)
-    return x * (n if x < 0.0 else fma(2.0, z, 1.0)) / (n + 2.0 if x < 0.0 else fma(2.0 * z, z + 1.0, 1.0))
+def _mish_of(x, e):
+    n = fma(2.0, e, 1.0)
+    return x * n / fma(2.0 * e, e, n)
 
 
-def _mish_derivative_of(x, z):
-    n = z * (z + 2.0)
-    below = z * fma(z + 2.0, n + 2.0, 4.0 * x * (z + 1.0))
-    p = fma(2.0 * z, z + 1.0, 1.0)
-    above = fma(fma(2.0, z, 1.0), p, 4.0 * x * z * z * (z + 1.0))
-    root = n + 2.0 if x < 0.0 else p
-    return (below if x < 0.0 else above) / (root * root)
+def _mish_derivative_of(x, e):
+    n = fma(2.0, e, 1.0)
+    d = fma(2.0 * e, e, n)
+    return fma(n, d, 4.0 * x * e * e * (1.0 + e)) / (d * d)
+
+
+def _mish_double(x):
+    return _mish_of(x, exp_double(-x))
 
 
 def _mish_f64(x):
-    z, scale = far_exp(x, 0.0)
-    return _mish_of(-1e3 if x < -1e3 else x, z) * scale
+    e, far = opposite_exp(x, 0.0)
+    return far_product(x, e) if far else _mish_of(x, e)
+
+
+def _mish_derivative_double(x):
+    return _mish_derivative_of(x, exp_double(-x))
 
 
 def _mish_derivative_f64(x):
-    z, scale = far_exp(x, 0.0)
-    return _mish_derivative_of(_clip(x, 1e3), z) * scale
+    e, far = opposite_exp(x, 0.0)
+    return far_product(1.0 + x, e) if far else _mish_derivative_of(1e3 if x > 1e3 else x, e)
 
 
-def _mish_wide(x):
-    return _mish_of(-700.0 if x < -700.0 else x, _exp_wide(_clip(x, 700.0)))
-
-
-def _mish_derivative_wide(x):
-    bounded = _clip(x, 700.0)
-    return _mish_derivative_of(bounded, _exp_wide(bounded))
-
-
-_MISH = Pair(_in_double(_mish_wide), _mish_f64)
-_MISH_DERIVATIVE = Pair(_in_double(_mish_derivative_wide), _mish_derivative_f64)
+_MISH = Pair(in_double(_mish_double, low=-150.0), _mish_f64)
+_MISH_DERIVATIVE = Pair(in_double(_mish_derivative_double, -150.0, 150.0), _mish_derivative_f64)
 
 
 def _mish_derivative(x):
@@ -313,21 +275,42 @@ def hard_swish(x):
     ----------
     Howard et al., Searching for MobileNetV3, ICCV 2019.
     """
-    return -0.0 if x <= -3.0 else (x if x >= 3.0 else x * ((x + 3.0) * (1.0 / 6.0)))
+    return -0.0 if x <= -3.0 else (x if x >= 3.0 else x * hard_ramp(x))
 
 
-def _squareplus_parts(x, b):
-    """(f(|x|), sqrt(x**2 + b), whether b is lost beside x**2, which then might overflow)."""
+def _squareplus_of(x, b):
     a = abs(x)
-    alone = a > 134217728.0 * np.sqrt(abs(b))
-    root = a if alone else np.sqrt(fma(x, x, b))
-    return 0.5 * a + 0.5 * root, root, alone
+    root = np.sqrt(fma(x, x, b))
+    # Where b is lost beside x**2, that is beside the point, and might overflow.
+    positive = a if a > 134217728.0 * np.sqrt(abs(b)) else 0.5 * (a + root)
+    return positive if x >= 0.0 else 0.25 * b / positive
+
+
+def _squareplus_derivative_of(x, b):
+    # f / sqrt(q) with q = x**2 + b; scaled where q would overflow long before the quotient underflows.
+    scale = 2.0**-40 if abs(x) > 2.0**60 else 1.0
+    a = abs(x) * scale
+    q = fma(a, a, b * (scale * scale))
+    p = fma(a, np.sqrt(q), q)
+    slope = (0.5 * p if x >= 0.0 else 0.5 * b) / (q if x >= 0.0 else p)
+    return slope * (scale * scale) if x < 0.0 else (1.0 if q > 1e300 else slope)
+
+
+def _in_double_or_as_is(formula):
+    wide = Double(formula)
+
+    def narrow(x, b):
+        return to_f32(wide(to_f64(x), to_f64(b)))
+
+    return Pair(narrow, formula)
+
+
+_SQUAREPLUS = _in_double_or_as_is(_squareplus_of)
+_SQUAREPLUS_DERIVATIVE = _in_double_or_as_is(_squareplus_derivative_of)
 
 
 def _squareplus_derivative(x, b):
-    # f(x) / sqrt(x**2 + b)
-    positive, root, alone = _squareplus_parts(x, b)
-    return 1.0 if alone and x > 0.0 else (positive if x >= 0.0 else 0.25 * b / positive) / root
+    return _SQUAREPLUS_DERIVATIVE(x, b)
 
 
 @activation(derivative=_squareplus_derivative)
@@ -341,8 +324,7 @@ def squareplus(x, b=4.0):
     ----------
     Barron, Squareplus: a softplus-like algebraic rectifier, 2021, arXiv:2112.11687.
     """
-    positive, _, _ = _squareplus_parts(x, b)
-    return positive if x >= 0.0 else 0.25 * b / positive
+    return _SQUAREPLUS(x, b)
 
 
 softplus_backward = backward(softplus)

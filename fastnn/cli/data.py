@@ -2,6 +2,7 @@
 
 import importlib.util
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,6 +12,9 @@ from .errors import CommandError, needs
 
 #: Array names that a FILE.npz may have: (images, labels).
 _NPZ_NAMES = (("x", "y"), ("images", "labels"))
+
+#: What np.load raises for files that are no .npz, are damaged, encrypted or hold pickled objects.
+_UNREADABLE = (OSError, ValueError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
 
 
 class ImageSet(NamedTuple):
@@ -70,15 +74,20 @@ def _from_npz(path: Path) -> ImageSet:
     if not path.is_file():
         raise CommandError(f"--data {path}: no such file (nor one of the image sets mnist, digits)")
     try:
-        with np.load(path, allow_pickle=False) as file:
-            if not isinstance(file, np.lib.npyio.NpzFile):
-                raise CommandError(f"--data {path}: holds a single array, expected an .npz with x and y")
-            for names in _NPZ_NAMES:
-                if all(name in file for name in names):
-                    return _checked(path, *(file[name] for name in names))
-            raise CommandError(f"--data {path}: has arrays {', '.join(file)}, expected x and y, or images and labels")
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        with path.open("rb") as stream:
+            return _checked(path, *_arrays(path, np.load(stream, allow_pickle=False)))
+    except _UNREADABLE as error:
         raise CommandError(f"--data {path}: not a readable .npz file ({' '.join(str(error).split())})") from None
+
+
+def _arrays(path: Path, file: Any) -> tuple[np.ndarray, np.ndarray]:
+    """(images, labels) of an opened file."""
+    if not isinstance(file, np.lib.npyio.NpzFile):
+        raise CommandError(f"--data {path}: holds a single array, expected an .npz with x and y")
+    for images, labels in _NPZ_NAMES:
+        if images in file and labels in file:
+            return file[images], file[labels]
+    raise CommandError(f"--data {path}: has arrays {', '.join(file)}, expected x and y, or images and labels")
 
 
 def _checked(path: Path, images: np.ndarray, labels: np.ndarray) -> ImageSet:
@@ -101,5 +110,7 @@ def _checked(path: Path, images: np.ndarray, labels: np.ndarray) -> ImageSet:
     if not np.isfinite(images).all():
         wrong("images hold NaN or infinite pixels")
     if labels.min() < 0 or labels.max() >= len(labels):
-        wrong(f"labels go from {labels.min()} to {labels.max()}, expected classes 0 to C - 1, C <= {len(labels)} images")
+        wrong(
+            f"labels go from {labels.min()} to {labels.max()}, expected classes 0 to C - 1, C <= {len(labels)} images"
+        )
     return ImageSet(images, labels.astype(np.intp))

@@ -7,6 +7,7 @@ Matrix products are NumPy's; everything else is fastnn's. A hidden layer is
 without a bias, which batch norm's beta replaces, and the last one is ``h @ W + b``.
 """
 
+import itertools
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,7 +30,7 @@ class Network:
         self.activation, self.dropout = activation, dropout
         self.params: list[dict[str, np.ndarray]] = []
         self.running: list[tuple[np.ndarray, np.ndarray]] = []
-        for fan_in, units in zip(sizes[:-2], sizes[1:-1], strict=True):
+        for fan_in, units in itertools.pairwise(sizes[:-1]):
             weights = fnn.init.he_normal((fan_in, units), rng=rng)
             self.params.append({"W": weights, "gamma": np.ones(units, "f4"), "beta": np.zeros(units, "f4")})
             self.running.append((np.zeros(units, "f4"), np.ones(units, "f4")))

@@ -21,7 +21,7 @@ _OPTIMIZERS = {
     "adam": lambda params, lr: fnn.optim.Adam(params, lr=lr),
     "sgd": lambda params, lr: fnn.optim.SGD(params, lr=lr, momentum=0.9, nesterov=True),
 }
-_LEARNING_RATES = {"adam": 2e-3, "sgd": 0.05}
+_LEARNING_RATES = {"adam": 5e-3, "sgd": 0.1}
 
 
 def _integer(low: int) -> Callable[[str], int]:
@@ -56,7 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     positive = _real("a number > 0", lambda lr: lr > 0)
     parser.add_argument("--data", default="mnist", metavar="mnist|digits|FILE.npz", help="image set (default: mnist)")
     parser.add_argument("--activation", default="relu", metavar="NAME", help="any of fastnn.activations.NAMES")
-    parser.add_argument("--dropout", type=rate, default=0.2, metavar="P", help="share dropped (default: 0.2)")
+    parser.add_argument("--dropout", type=rate, default=0.3, metavar="P", help="share dropped (default: 0.3)")
     parser.add_argument("--optimizer", choices=_OPTIMIZERS, default="adam", help="update rule (default: adam)")
     parser.add_argument("--lr", type=positive, metavar="RATE", help="first learning rate, decays along a cosine")
     parser.add_argument("--epochs", type=_integer(1), default=15, metavar="N", help="passes (default: 15)")

@@ -1,8 +1,12 @@
 """Compile every function once and keep the machine code, so that later calls start at full speed."""
 
 import argparse
+from collections.abc import Callable
+from functools import partial
 
-from .._engine import cache
+import fastnn as fnn
+
+from .._engine import cache, loops
 from .errors import needs
 
 
@@ -12,15 +16,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Compile what is not in the cache yet, with a progress bar on a terminal."""
-    from .._engine.warmup import kernels
-
     progress = needs("rich.progress")
-    console = needs("rich.console").Console()
-    work = list(kernels())
+    console = needs("rich.console").Console(highlight=False, soft_wrap=True)
+    work = kernels()
     with progress.Progress(console=console, disable=not console.is_terminal) as bar:
         task = bar.add_task("compiling", total=len(work))
         for name, compile_one in work:
             bar.update(task, description=name)
             compile_one()
             bar.advance(task)
-    console.print(f"{len(work)} kernels in {cache.folder() or 'memory only: no folder is writable'}", soft_wrap=True)
+    console.print(f"{len(work)} kernels in {cache.folder() or 'memory only: no folder is writable'}")
+
+
+def kernels() -> list[tuple[str, Callable[[], None]]]:
+    """(name, function that loads or compiles it) of every kernel of the package; none where the JIT is off."""
+    if not loops.JIT:
+        return []
+    for name in fnn.activations.__all__:
+        getattr(fnn.activations, name)
+    work: dict[str, Callable[[], None]] = {}
+    for loop in loops._LOOPS:
+        name = f"{loop.formula.name} {loop.dtype.__name__}"
+        work[name] = partial(loop.resolve, False)
+        if loop.formula.parameters:
+            work[f"{name} of arrays"] = partial(loop.resolve, True)
+    return list(work.items())

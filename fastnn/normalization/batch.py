@@ -43,7 +43,7 @@ def _statistics(x: np.ndarray, axis: int) -> tuple[np.ndarray, np.ndarray]:
     variance exact to rounding (Chan, Golub & LeVeque 1983).
     """
     axes = _reduced_axes(x, axis)
-    mean = np.mean(x, axis=axes, dtype=np.float64)
+    mean = np.asarray(np.mean(x, axis=axes, dtype=np.float64))
     deviation = x - _along(mean, x, axis)
     rest = np.mean(deviation, axis=axes)
     return mean + rest, np.mean(np.square(deviation), axis=axes) - np.square(rest)
@@ -58,8 +58,13 @@ def _affine(x_hat: np.ndarray, gamma: np.ndarray | None, beta: np.ndarray | None
     return scaled if beta is None else scaled + _along(beta, x_hat, axis)
 
 
-def _write(target: np.ndarray, z: np.ndarray, activation: check.Activation | None) -> np.ndarray:
-    np.copyto(target, z if activation is None else activation.forward(z), casting="same_kind")
+def _working(x: np.ndarray) -> np.dtype:
+    """What the activation is computed in: x's dtype, float32 for float16."""
+    return np.promote_types(x.dtype, np.float32)
+
+
+def _write(target: np.ndarray, z: np.ndarray, activation: check.Activation | None, x: np.ndarray) -> np.ndarray:
+    np.copyto(target, z if activation is None else activation.forward(z.astype(_working(x))), casting="same_kind")
     return target
 
 
@@ -143,7 +148,7 @@ def batch_norm_forward(
     running_mean = _running(name, "running_mean", running_mean, x, axis)
     running_var = _running(name, "running_var", running_var, x, axis)
     momentum, eps = check.number(name, "momentum", momentum), check.number(name, "eps", eps, low=0)
-    pair = check.activation(name, activation)
+    pair = check.activation(name, activation, _working(x))
     target = check.output(name, out, x.shape, x.dtype)
     check.apart(name, target, x=x, gamma=gamma, beta=beta)
     count = int(np.prod([x.shape[k] for k in _reduced_axes(x, axis)]))
@@ -153,7 +158,7 @@ def batch_norm_forward(
     with np.errstate(all="ignore"):
         mean, var = _statistics(x, axis)
         rstd = 1 / np.sqrt(var + eps)
-        y = _write(target, _affine(_normalised(x, mean, rstd, axis), gamma, beta, axis), pair)
+        y = _write(target, _affine(_normalised(x, mean, rstd, axis), gamma, beta, axis), pair, x)
         _update_running(running_mean, mean, momentum)
         _update_running(running_var, var * (count / (count - 1)) if unbiased_running_var else var, momentum)
     return y, BatchNormCache(x, gamma, beta, mean, rstd, axis, pair)
@@ -202,7 +207,8 @@ def batch_norm_backward(
         x_hat = _normalised(x, cache.mean, cache.rstd, axis)
         g = dy.astype(np.float64)
         if cache.activation is not None:
-            g = cache.activation.backward(g, _affine(x_hat, cache.gamma, cache.beta, axis))
+            z = _affine(x_hat, cache.gamma, cache.beta, axis).astype(_working(x))
+            g = cache.activation.backward(dy.astype(_working(x)), z).astype(np.float64)
         axes = _reduced_axes(x, axis)
         dbeta, dgamma = np.sum(g, axis=axes), np.sum(g * x_hat, axis=axes)
         count = g.size / max(dbeta.size, 1)
@@ -263,9 +269,9 @@ def batch_norm_inference(
     if mean is None or var is None:
         raise TypeError(f"{name}: {'running_mean' if mean is None else 'running_var'} is None, expected an array")
     eps = check.number(name, "eps", eps, low=0)
-    pair = check.activation(name, activation)
+    pair = check.activation(name, activation, _working(x))
     target = check.output(name, out, x.shape, x.dtype)
     check.apart(name, target, x=x)
     with np.errstate(all="ignore"):
         rstd = 1 / np.sqrt(var.astype(np.float64) + eps)
-        return _write(target, _affine(_normalised(x, mean, rstd, axis), gamma, beta, axis), pair)
+        return _write(target, _affine(_normalised(x, mean, rstd, axis), gamma, beta, axis), pair, x)

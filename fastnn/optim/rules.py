@@ -195,7 +195,7 @@ def adam_update(
     """
     name = "adam_update"
     lr, eps = check.number(name, "lr", lr, low=0), check.number(name, "eps", eps, low=0)
-    beta1, beta2 = _betas(name, betas)
+    beta1, beta2 = checked_betas(name, betas)
     check.one_of(name, "eps_mode", eps_mode, EPS_MODES)
     step = check.integer(name, "step", step)
     if step < 1:
@@ -227,7 +227,8 @@ def adam_update(
         _finish(given, settings["zero_grads"], exp_avg, exp_avg_sq, max_exp_avg_sq)
 
 
-def _betas(name: str, betas: Any) -> tuple[float, float]:
+def checked_betas(name: str, betas: Any) -> tuple[float, float]:
+    """Two numbers from 0 to less than 1."""
     if not isinstance(betas, (tuple, list)) or len(betas) != 2:
         raise ValueError(f"{name}: betas is {betas!r}, expected two numbers")
     beta1, beta2 = (check.number(name, "betas", beta, 0, 1) for beta in betas)

@@ -14,10 +14,10 @@ def in_float64(f):
 
     @functools.wraps(f)
     def converted(*args, **kwargs):
-        args = [np.asarray(a, np.float64) for a in args]
-        kwargs = {name: np.asarray(a, np.float64) for name, a in kwargs.items()}
+        arrays = [np.asarray(a, np.float64) for a in args]
+        named = {name: np.asarray(a, np.float64) for name, a in kwargs.items()}
         with np.errstate(all="ignore"):
-            return np.asarray(f(*args, **kwargs))[()]
+            return np.asarray(f(*arrays, **named))[()]
 
     return converted
 

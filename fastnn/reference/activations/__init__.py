@@ -10,6 +10,13 @@ from .gated import (
 from .lookup import (
     activation,
 )
+from .parametric import (
+    prelu,
+    prelu_backward,
+    rrelu,
+    rrelu_backward,
+    rrelu_forward,
+)
 from .rectified import (
     celu,
     celu_backward,
@@ -20,16 +27,11 @@ from .rectified import (
     leaky_relu,
     leaky_relu_backward,
     leaky_relu_backward_from_output,
-    prelu,
-    prelu_backward,
     relu,
     relu6,
     relu6_backward,
     relu_backward,
     relu_backward_from_output,
-    rrelu,
-    rrelu_backward,
-    rrelu_forward,
     selu,
     selu_backward,
     selu_backward_from_output,

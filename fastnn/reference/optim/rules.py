@@ -1,42 +1,54 @@
 """One step of each optimiser, in place, on float64 arrays.
 
-All take a step in the same order: maximize, weight decay and l1 into the gradient (or, decoupled, into the
-parameter), then the rule.
+`common` are the keywords of `_decayed`, which come before every rule.
 """
 
 import numpy as np
 
 
-def sgd_update(
+def _decayed(
     param,
     grad,
-    buf,
+    lr,
     *,
-    lr=1e-3,
-    momentum=0.0,
-    dampening=0.0,
-    nesterov=False,
-    first=False,
+    grad_scale=1.0,
+    clip_value=None,
+    maximize=False,
     weight_decay=0.0,
     decoupled=False,
     l1=0.0,
-    maximize=False,
-    momentum_form="torch",
+):
+    """The gradient with its penalties; when decoupled the parameter is decayed instead."""
+    grad = np.asarray(grad, np.float64) * grad_scale
+    if clip_value is not None:
+        grad = np.clip(grad, -clip_value, clip_value)
+    if maximize:
+        grad = -grad
+    penalty = weight_decay * param + l1 * np.sign(param)
+    if decoupled:
+        param -= lr * penalty
+        return grad
+    return grad + penalty
+
+
+def sgd_update(
+    param, grad, buf, *, lr, momentum=0.0, dampening=0.0, nesterov=False, momentum_form="torch", first=False, **common
 ):
     """Stochastic gradient descent with momentum.
 
-    "torch": buf = momentum * buf + (1 - dampening) * grad (grad alone at the first step), param -= lr * buf,
-    nesterov: param -= lr * (grad + momentum * buf). "velocity": buf = momentum * buf - lr * grad,
+    "torch": buf = momentum * buf + (1 - dampening) * grad (undampened at the first step), param -= lr * buf,
+    nesterov: param -= lr * (grad + momentum * buf). "velocity": buf = momentum * buf - lr * (1 - dampening) * grad,
     param += buf, nesterov: param += momentum * buf - lr * grad.
     """
-    grad = _decayed(param, grad, lr, weight_decay, decoupled, l1, maximize)
+    grad = _decayed(param, grad, lr, **common)
+    share = 1.0 if first else 1 - dampening
     if momentum == 0:
         param -= lr * grad
     elif momentum_form == "velocity":
-        buf[...] = momentum * buf - lr * grad
+        buf[...] = momentum * buf - lr * share * grad
         param += momentum * buf - lr * grad if nesterov else buf
     else:
-        buf[...] = grad if first else momentum * buf + (1 - dampening) * grad
+        buf[...] = momentum * buf + share * grad
         param -= lr * (grad + momentum * buf if nesterov else buf)
 
 
@@ -47,15 +59,12 @@ def adam_update(
     exp_avg_sq,
     step,
     *,
-    lr=1e-3,
+    lr,
     betas=(0.9, 0.999),
     eps=1e-8,
-    max_exp_avg_sq=None,
-    weight_decay=0.0,
-    decoupled=False,
-    l1=0.0,
-    maximize=False,
     eps_mode="outside",
+    max_exp_avg_sq=None,
+    **common,
 ):
     """Adam (Kingma and Ba 2015), AdamW when decoupled, AMSGrad when max_exp_avg_sq is given.
 
@@ -63,29 +72,18 @@ def adam_update(
     v_hat = v / (1 - beta2**step), param -= lr * m_hat / (sqrt(v_hat) + eps). eps_mode "inside" adds eps
     to v_hat, "hat" to sqrt(v).
     """
-    grad = _decayed(param, grad, lr, weight_decay, decoupled, l1, maximize)
+    grad = _decayed(param, grad, lr, **common)
     beta1, beta2 = betas
     exp_avg[...] = beta1 * exp_avg + (1 - beta1) * grad
     exp_avg_sq[...] = beta2 * exp_avg_sq + (1 - beta2) * grad**2
     second = exp_avg_sq
     if max_exp_avg_sq is not None:
-        np.maximum(max_exp_avg_sq, exp_avg_sq, out=max_exp_avg_sq)
-        second = max_exp_avg_sq
-    first_hat, second_hat = exp_avg / (1 - beta1**step), second / (1 - beta2**step)
+        second = np.maximum(max_exp_avg_sq, exp_avg_sq, out=max_exp_avg_sq)
+    correction = 1 - beta2**step
     if eps_mode == "outside":
-        denominator = np.sqrt(second_hat) + eps
+        denominator = np.sqrt(second / correction) + eps
     elif eps_mode == "inside":
-        denominator = np.sqrt(second_hat + eps)
+        denominator = np.sqrt(second / correction + eps)
     else:
-        denominator = (np.sqrt(second) + eps) / np.sqrt(1 - beta2**step)
-    param -= lr * first_hat / denominator
-
-
-def _decayed(param, grad, lr, weight_decay, decoupled, l1, maximize):
-    """The gradient with its penalties; when decoupled the parameter is decayed instead."""
-    grad = -np.asarray(grad, np.float64) if maximize else np.asarray(grad, np.float64)
-    penalty = weight_decay * param + l1 * np.sign(param)
-    if decoupled:
-        param -= lr * penalty
-        return grad
-    return grad + penalty
+        denominator = (np.sqrt(second) + eps) / np.sqrt(correction)
+    param -= lr * (exp_avg / (1 - beta1**step)) / denominator

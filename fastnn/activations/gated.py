@@ -1,0 +1,179 @@
+"""Activations that change the shape or take a second array: maxout, and an activation fused with its bias."""
+
+import numpy as np
+
+from .._engine import check
+from .._engine.ufuncs import with_bias
+from . import activation as find_activation
+
+__all__ = ["bias_activation", "bias_activation_backward", "maxout", "maxout_backward"]
+
+
+def maxout(x, pieces, axis=-1):
+    """Maximum over groups of `pieces` neighbouring channels: y_i = max_j x[i * pieces + j].
+
+    When to use: it learns a convex piecewise-linear activation, neither saturates nor dies, and is made for
+    dropout; the price is `pieces` times the parameters.
+
+    Parameters
+    ----------
+    x : array_like
+    pieces : int
+        Channels a group; must divide the size of `axis`.
+    axis : int, default -1
+
+    Returns
+    -------
+    y : ndarray
+        x's shape with `axis` shorter by the factor `pieces`. NaN if any piece is NaN.
+    winner : ndarray of integers, y's shape
+        Which piece is the largest; the lowest one on ties. For `maxout_backward`.
+
+    Raises
+    ------
+    TypeError
+        If x is not real or pieces not an integer.
+    ValueError
+        If pieces does not divide the channels.
+
+    References
+    ----------
+    Goodfellow et al., Maxout Networks, ICML 2013.
+    """
+    x = check.real_array("maxout", "x", x)
+    axis = check.axis_of("maxout", axis, x)
+    pieces = _pieces("maxout", pieces)
+    channels = x.shape[axis]
+    if channels % pieces:
+        raise ValueError(f"maxout: pieces is {pieces}, expected a divisor of the {channels} channels of axis {axis}")
+    shape = (*x.shape[:axis], channels // pieces, pieces, *x.shape[axis + 1 :])
+    grouped = np.moveaxis(x.reshape(shape), axis + 1, 0)
+    y = np.array(grouped[0])
+    winner = np.zeros(y.shape, np.uint8 if pieces <= 256 else np.intp)
+    for j in range(1, pieces):
+        # a later piece wins if it is larger, or the first NaN
+        better = (grouped[j] > y) | (np.isnan(grouped[j]) & ~np.isnan(y))
+        np.copyto(y, grouped[j], where=better)
+        winner[better] = j
+    return y, winner
+
+
+def maxout_backward(dy, winner, pieces, axis=-1):
+    """Gradient of `maxout`: dy goes to each group's winner, 0 to the rest.
+
+    Parameters
+    ----------
+    dy : array_like
+        Of the shape of y.
+    winner : ndarray
+        As returned by `maxout`.
+    pieces, axis : int
+        As given to `maxout`.
+
+    Returns
+    -------
+    ndarray of the shape of x
+
+    Raises
+    ------
+    TypeError
+        If winner or pieces are not integers.
+    ValueError
+        If the shapes differ or a winner is not in [0, pieces).
+    """
+    dy, winner = check.real_array("maxout_backward", "dy", dy), np.asarray(winner)
+    axis = check.axis_of("maxout_backward", axis, dy, "dy")
+    pieces = _pieces("maxout_backward", pieces)
+    if winner.dtype.kind not in "iu":
+        raise TypeError(f"maxout_backward: winner has dtype {winner.dtype}, expected integers")
+    if winner.shape != dy.shape:
+        raise ValueError(f"maxout_backward: winner has shape {winner.shape}, expected {dy.shape} as dy")
+    if winner.size and not (winner.min() >= 0 and winner.max() < pieces):
+        raise ValueError(f"maxout_backward: winner has values outside [0, {pieces})")
+    shape = (*dy.shape[: axis + 1], pieces, *dy.shape[axis + 1 :])
+    dx = np.zeros(shape, dy.dtype)
+    np.put_along_axis(dx, np.expand_dims(winner.astype(np.intp), axis + 1), np.expand_dims(dy, axis + 1), axis + 1)
+    return dx.reshape(*dy.shape[:axis], dy.shape[axis] * pieces, *dy.shape[axis + 1 :])
+
+
+def _pieces(function: str, pieces) -> int:
+    count = check.integer(function, "pieces", pieces)
+    if count < 1:
+        raise ValueError(f"{function}: pieces is {count}, expected at least 1")
+    return count
+
+
+def bias_activation(x, bias, activation="relu", axis=-1, out=None):
+    """f(x + bias) in one pass over x.
+
+    Parameters
+    ----------
+    x : array_like
+    bias : array_like of shape (C,)
+        One value for each channel along `axis`.
+    activation : str, callable or tuple
+        As `fastnn.activation` takes it.
+    axis : int, default -1
+    out : ndarray, optional
+
+    Raises
+    ------
+    TypeError
+        If an array is not real, or activation no activation.
+    ValueError
+        If bias does not match the axis, or the activation's name is unknown.
+    """
+    x, bias, fused, parameters = _fused("bias_activation", x, bias, activation, axis)
+    return fused[0](x, bias, *parameters, out=out)
+
+
+def bias_activation_backward(dy, x, bias, activation="relu", axis=-1):
+    """Gradients of `bias_activation`: dx = dy * f'(x + bias) and dbias, its sum over all axes but `axis`.
+
+    Returns
+    -------
+    dx : ndarray of x's shape
+    dbias : ndarray of bias's shape
+        Summed in float64.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `bias_activation`; also if dy's shape is not x's.
+    """
+    name = "bias_activation_backward"
+    x, bias, fused, parameters = _fused(name, x, bias, activation, axis)
+    dy = check.real_array(name, "dy", dy)
+    if dy.shape != x.shape:
+        raise ValueError(f"{name}: dy has shape {dy.shape}, expected {x.shape} as x")
+    dx = np.empty(x.shape, np.result_type(dy, x))
+    total = np.zeros(bias.size, np.float64)
+    axis = axis % x.ndim
+    others = tuple(k for k in range(x.ndim) if k != axis)
+    # The sum reads each slab of dx while it is still in cache. The slabs depend on the shape alone.
+    slab = len(x) if axis == 0 else max(1, _SLAB * len(x) // max(x.size, 1))
+    for start in range(0, len(x), max(slab, 1)):
+        here = slice(start, start + slab)
+        fused[1](dy[here], x[here], bias, *parameters, out=dx[here])
+        total += np.add.reduce(dx[here], axis=others, dtype=np.float64)
+    return dx, total.astype(bias.dtype)
+
+
+#: Elements of dx summed at a time.
+_SLAB = 1 << 16
+
+
+def _fused(function: str, x, bias, activation, axis):
+    """x, bias in a shape that broadcasts, the fused (forward, backward), their parameters."""
+    x, bias = check.real_array(function, "x", x), check.real_array(function, "bias", bias)
+    axis = check.axis_of(function, axis, x)
+    if bias.shape != (x.shape[axis],):
+        raise ValueError(
+            f"{function}: bias has shape {bias.shape}, expected ({x.shape[axis]},) to match axis {axis} of x"
+        )
+    shape = [1] * x.ndim
+    shape[axis] = bias.size
+    parameters = (activation[1],) if isinstance(activation, tuple) and len(activation) == 2 else ()
+    forward, _ = find_activation(activation[0] if parameters else activation)
+    fused, defaults = with_bias(forward)
+    return x, bias.reshape(shape), fused, (*parameters, *defaults[len(parameters) :])
