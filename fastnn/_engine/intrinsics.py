@@ -16,6 +16,7 @@ def fma(typingctx, a, b, c):
 
     if a == b == c and a in (types.float32, types.float64):
         return a(a, a, a), codegen
+    return None
 
 
 def _bits(value, real, integer):
@@ -26,6 +27,7 @@ def _bits(value, real, integer):
 
         if x == value:
             return (types.int32 if integer is I32 else types.int64)(x), codegen
+        return None
 
     @intrinsic
     def to_float(typingctx, i):
@@ -37,6 +39,7 @@ def _bits(value, real, integer):
 
         if isinstance(i, types.Integer):
             return value(i), codegen
+        return None
 
     return from_float, to_float
 
@@ -77,6 +80,7 @@ def select(typingctx, condition, a, b):
 
     if a == b and condition == types.boolean:
         return a(condition, a, b), codegen
+    return None
 
 
 #: primitive -> its compiled form

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from functools import partial
 
 _FAMILIES = ("rectified", "sigmoidal", "smooth", "shrink", "parametric", "gated")
+_ALIASES = ("swish", "hard_silu")
+_OTHERS = ("maxout", "bias_activation")  # not elementwise functions of x
 
 
 def __getattr__(name: str):
@@ -21,7 +23,7 @@ def __getattr__(name: str):
     if name == "__all__":
         return sorted([*public, "NAMES", "activation"])
     if name == "NAMES":
-        return tuple(n for n in public if f"{n}_backward" in public and f"{n}_forward" not in public) + ("rrelu",)
+        return tuple(n for n in public if f"{n}_backward" in public and n not in (*_ALIASES, *_OTHERS))
     if name in public:
         globals()[name] = public[name]
         return public[name]
@@ -56,7 +58,7 @@ def activation(f) -> tuple[Callable, Callable]:
         return partial(_with_parameter, forward, f[1]), partial(_with_parameter, backward, f[1])
     if isinstance(f, str):
         names = __getattr__("NAMES")
-        if f not in (*names, "swish", "hard_silu"):
+        if f not in (*names, *_ALIASES):
             raise ValueError(f"activation: unknown name {f!r}, expected one of {', '.join(names)}")
         return __getattr__(f), __getattr__(f"{f}_backward")
     from .._engine.ufuncs import backward_of

@@ -7,6 +7,27 @@ from .._engine import simd_math as m
 from .._engine.primitives import fma
 from .._engine.ufuncs import activation, backward, backward_from_output
 
+__all__ = [
+    "celu",
+    "celu_backward",
+    "elu",
+    "elu_backward",
+    "elu_backward_from_output",
+    "leaky_relu",
+    "leaky_relu_backward",
+    "leaky_relu_backward_from_output",
+    "relu",
+    "relu6",
+    "relu6_backward",
+    "relu_backward",
+    "relu_backward_from_output",
+    "selu",
+    "selu_backward",
+    "selu_backward_from_output",
+    "threshold",
+    "threshold_backward",
+]
+
 
 def _relu_derivative(x):
     return 1.0 if x > 0.0 else (0.0 if x <= 0.0 else x)

@@ -6,6 +6,15 @@ from .._engine.primitives import fma
 from .._engine.ufuncs import activation, backward
 from .exponential import exp_double, in_double
 
+__all__ = [
+    "hardshrink",
+    "hardshrink_backward",
+    "softshrink",
+    "softshrink_backward",
+    "tanhshrink",
+    "tanhshrink_backward",
+]
+
 
 def _outside(x, lambd):
     return 0.0 if abs(x) <= lambd else (1.0 if abs(x) > lambd else x)

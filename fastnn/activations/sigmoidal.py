@@ -6,6 +6,25 @@ from .._engine.primitives import fma
 from .._engine.ufuncs import activation, backward, backward_from_output
 from .exponential import exp_double, far_product, in_double, opposite_exp
 
+__all__ = [
+    "hard_sigmoid",
+    "hard_sigmoid_backward",
+    "hard_tanh",
+    "hard_tanh_backward",
+    "hard_tanh_backward_from_output",
+    "log_sigmoid",
+    "log_sigmoid_backward",
+    "sigmoid",
+    "sigmoid_backward",
+    "sigmoid_backward_from_output",
+    "softsign",
+    "softsign_backward",
+    "softsign_backward_from_output",
+    "tanh",
+    "tanh_backward",
+    "tanh_backward_from_output",
+]
+
 
 def _logistic_slope(e):
     """sigmoid(x) * sigmoid(-x) from e = exp(x) or exp(-x)."""

@@ -9,6 +9,29 @@ from .._engine.ufuncs import activation, backward
 from .exponential import exp_double, far_product, in_double, opposite_exp, two_product
 from .sigmoidal import hard_ramp
 
+__all__ = [
+    "gelu",
+    "gelu_backward",
+    "gelu_tanh",
+    "gelu_tanh_backward",
+    "hard_silu",
+    "hard_silu_backward",
+    "hard_swish",
+    "hard_swish_backward",
+    "mish",
+    "mish_backward",
+    "quick_gelu",
+    "quick_gelu_backward",
+    "silu",
+    "silu_backward",
+    "softplus",
+    "softplus_backward",
+    "squareplus",
+    "squareplus_backward",
+    "swish",
+    "swish_backward",
+]
+
 
 def _softplus_derivative(x, beta):
     high, low = two_product(beta, x)
