@@ -34,7 +34,7 @@ def _check(actual, expected, dtype):
     np.testing.assert_allclose(actual, expected, rtol=64 * eps, atol=64 * eps)
 
 
-@pytest.mark.parametrize("case, direction, dtype, shape", list(_rows()))
+@pytest.mark.parametrize(("case", "direction", "dtype", "shape"), list(_rows()))
 def test_activation(report, case, direction, dtype, shape):
     rng = np.random.default_rng(0)
     # inputs as a network has them: unit normal, both signs

@@ -1,13 +1,7 @@
 """The `report` fixture: interleaved timing, pytest-benchmark's record, and a table at the end."""
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
-
-sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "tests")]
-
 from timing import interleave
 
 _LINES: list[str] = []

@@ -68,7 +68,8 @@ def test_no_usable_folder_costs_one_warning(tmp_path):
     blocked = tmp_path / "file"
     blocked.write_text("in the way")
     output = call(blocked)
-    assert output.startswith("True 1") and "not kept on disk" in output
+    assert output.startswith("True 1")
+    assert "not kept on disk" in output
 
 
 def test_no_home(tmp_path):

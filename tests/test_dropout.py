@@ -93,7 +93,7 @@ def test_scalars_integers_and_a_small_cache():
     assert isinstance(y, np.float64)
     assert y == 3
     assert len(pickle.dumps(fnn.dropout_forward(np.ones(100_000))[1])) < 500
-    assert pickle.loads(pickle.dumps(cache)) == cache  # noqa: S301
+    assert pickle.loads(pickle.dumps(cache)) == cache
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,5 @@
 """Guards on what is private in numba, llvmlite and NumPy: each says what broke when an upgrade changes it."""
 
-import ctypes
 import re
 
 import numpy as np
@@ -22,7 +21,7 @@ def test_numba_function_convention():
     import numba
 
     ir, symbol = native.scalar_ir(specialise.specialise(double, np.float32), numba.float32(numba.float32))
-    assert re.search(rf"define [^\n]*i32 @{re.escape(symbol)}\(ptr [^,]*%retptr, ptr [^,]*%excinfo, float [^,)]*\)", ir)
+    assert re.search(rf"define .*i32 @{re.escape(symbol)}\(ptr .*%retptr, ptr .*%excinfo, float .*%arg.x\)", ir)
     assert "0x" not in ir or "double" not in ir  # the literal was typed float32: no float64 arithmetic
 
 
@@ -57,7 +56,7 @@ def test_kernels_are_vector_code(formula, dtype):
 def test_numpy_ufunc_table():
     """loops._new_ufunc takes slot 1 of NumPy's ufunc C API: PyUFunc_FromFuncAndData."""
     assert isinstance(fnn.relu, np.ufunc)
-    assert (fnn.relu.nin, fnn.relu.nout, fnn.relu.types) == (1, 1, ["d->d", "e->e", "f->f"])
+    assert (fnn.relu.nin, fnn.relu.nout, fnn.relu.types) == (1, 1, ["e->e", "f->f", "d->d"])
     assert fnn.relu.__name__ == "relu"
 
 
@@ -86,7 +85,3 @@ def test_a_kernel_that_cannot_be_compiled_runs_as_python(monkeypatch):
     with pytest.warns(RuntimeWarning, match="doubled cannot be compiled here"):
         np.testing.assert_array_equal(ufunc(x), 2 * x)
     np.testing.assert_array_equal(ufunc(x[::-2]), 2 * x[::-2])
-
-
-def test_python_scalars_bits():
-    assert ctypes.sizeof(ctypes.c_void_p) == np.dtype(np.intp).itemsize

@@ -76,7 +76,7 @@ def test_reference_has_the_same_parameters(case):
 
 def test_pickle_and_copy_are_identity(case):
     for f, _, _ in functions(case):
-        assert pickle.loads(pickle.dumps(f)) is f  # noqa: S301
+        assert pickle.loads(pickle.dumps(f)) is f
         assert copy.deepcopy(f) is f
 
 

@@ -1,6 +1,8 @@
 """The thread pool: same bits for any number of threads, and no way to die."""
 
 import os
+import subprocess
+import sys
 import threading
 
 import numpy as np
@@ -101,15 +103,6 @@ def test_process_pools(method, tmp_path):
         f"    with multiprocessing.get_context('{method}').Pool(2) as pool:\n"
         "        assert pool.map(work, range(8)) == [fnn.tanh(np.float32(k)) for k in range(8)]\n"
     )
-    run_python(f"import runpy, sys; sys.argv = ['x']; runpy.run_path({str(script)!r}, run_name='__main__')") if (
-        method == "fork"
-    ) else _run_script(script)
-
-
-def _run_script(script):
-    import subprocess
-    import sys
-
     subprocess.run([sys.executable, str(script)], check=True, timeout=120, stdin=subprocess.DEVNULL)
 
 

@@ -1,5 +1,6 @@
 """A formula's inner loops, one a dtype, and true NumPy ufuncs made of them."""
 
+import _thread
 import ctypes
 import functools
 import os
@@ -156,32 +157,31 @@ def _RESOLVE(number, of_arrays):
     loop = _LOOPS[number]
     worker = threading.Thread(target=_resolve_or_interpret, args=(loop, bool(of_arrays)), daemon=True)
     interrupted = False
-    worker.start()
+    try:
+        worker.start()
+    except RuntimeError:  # no more threads, or the interpreter is ending
+        _resolve_or_interpret(loop, bool(of_arrays))
     while worker.is_alive():
         try:
             worker.join()
         except KeyboardInterrupt:
             interrupted = True
     if interrupted:
-        import _thread
-
         _thread.interrupt_main()
 
 
 def _resolve_or_interpret(loop: Loop, of_arrays: bool) -> None:
+    """Leaves a kernel in the record, come what may: the driver calls what it finds there."""
     with _COMPILING:
         try:
             loop.resolve(of_arrays)
         except Exception as error:
-            warnings.warn(
-                f"fastnn: {loop.formula.name} cannot be compiled here and runs slowly, as Python: {error!r}",
-                RuntimeWarning,
-                stacklevel=2,
-            )
             from .interpreter import python_kernel
 
             loop.fallback = python_kernel(loop.formula, loop.dtype, of_arrays)
             loop.record[L.KERNEL_OF_ARRAYS if of_arrays else L.KERNEL] = _address(loop.fallback)
+            text = f"fastnn: {loop.formula.name} cannot be compiled here and runs slowly, as Python: {error!r}"
+            warnings.warn(text, RuntimeWarning, stacklevel=2)
 
 
 @functools.cache
@@ -206,7 +206,8 @@ def make_ufunc(name: str, doc: str, formula: Formula, constants: tuple[float, ..
 
     It has loops for float16 (computed in float32), float32 and float64. Nothing is compiled here.
     """
-    loops = [Loop(formula, char, constants) for char in "efd"]
+    # An integer array takes the first loop it can be cast to: as in np.tanh, or with parameters as x * 1.0.
+    loops = [Loop(formula, char, constants) for char in ("efd" if constants is None else "def")]
     if JIT:
         for loop in loops:
             loop.fill()

@@ -73,6 +73,7 @@ def _with_weak_integers(code: types.CodeType) -> types.CodeType:
 def _convert(value, dtype):
     from .intrinsics import INTRINSICS
 
+    value = getattr(value, "pair", value)  # a function of fastnn.vmath
     if type(value) is float:
         return dtype(value)
     if type(value) is int and dtype is np.float32 and abs(value) < 2**15:
@@ -83,7 +84,7 @@ def _convert(value, dtype):
         return specialise(value.function, np.float64)
     if isinstance(value, types.FunctionType):
         return INTRINSICS[value] if value in INTRINSICS else specialise(value, dtype)
-    if value is simd_math:
+    if isinstance(value, types.ModuleType) and value.__name__ in (simd_math.__name__, "fastnn.vmath"):
         return _MathFor(dtype)
     return value
 

@@ -228,5 +228,21 @@ def _wrapper(name, arrays, parameters, general, fixed) -> Callable:
         same = " and ".join(f"{n} is _{n}" for n in names)
         lines += [f"    if {same}:", "        if where is True:", f"            return fixed({data}, out)"]
         lines += [f"        return fixed({data}, out, where=where)"]
-    lines += [f"    return general({data}, {', '.join(names)}, out, where=where)"]
+    operands = ", ".join(names)
+    if _VALUE_BASED:
+        scope["weak"] = _weak
+        operands = ", ".join(f"weak({arrays[-1]}, {n})" for n in names)
+    lines += [f"    return general({data}, {operands}, out, where=where)"]
     return _define("\n".join(lines), name, scope)
+
+
+#: NumPy 1 lets a Python float widen a float32 scalar.
+_VALUE_BASED = int(np.__version__.partition(".")[0]) < 2
+
+
+def _weak(x, parameter):
+    """A Python number as NumPy 2 takes it beside x: of x's dtype (float32 beside float16)."""
+    kind = np.asarray(x).dtype
+    if kind.kind != "f" or hasattr(parameter, "dtype"):
+        return parameter
+    return np.asarray(parameter, np.float32 if kind == np.float16 else kind)

@@ -1,9 +1,9 @@
 """Exponentials as the activations need them: with a far negative tail, and float64 ones for float32 formulas.
 
-In the negative tail f(x) is about x * exp(v(x)): a rounding error of v is magnified |v| times, and exp(v) may be subnormal
-where the product is not. float64 formulas carry v in two words and use `opposite_exp`; float32 formulas run
-in float64 (`in_double`), where neither problem exists, with an exponential made for that. Four float32 roundings would add
-up to more than 2 ulp, so that is also the shortest accurate way.
+In the negative tail f(x) is about x * exp(v(x)): a rounding error of v is magnified |v| times, and exp(v) may be
+subnormal where the product is not. float64 formulas carry v in two words and use `opposite_exp`. Most float32
+formulas run in float64 (`in_double`), where neither problem exists, with an exponential made for that: four
+float32 roundings can add up to 3 ulp, and two-word float32 arithmetic takes as many instructions.
 """
 
 from math import inf

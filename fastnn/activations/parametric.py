@@ -80,10 +80,8 @@ def prelu_backward(dy, x, alpha, axis=1):
     slopes = _slopes("prelu_backward", x, alpha, axis)
     dx = leaky_relu_backward(dy, x, slopes.astype(_operand_dtype(x), copy=False))
     shares = np.multiply(dy, x, where=~(x > 0), out=np.zeros(x.shape, np.float64))
-    if slopes.ndim == 0:
-        total = shares.sum()
-    else:
-        total = shares.sum(axis=tuple(k for k in range(x.ndim) if k != axis % x.ndim))
+    others = None if slopes.ndim == 0 else tuple(k for k in range(x.ndim) if k != axis % x.ndim)
+    total = shares.sum(axis=others)
     alpha = np.asarray(alpha)
     dtype = alpha.dtype if alpha.dtype.kind == "f" else np.dtype(np.float64)
     return dx, np.asarray(total, dtype).reshape(alpha.shape)

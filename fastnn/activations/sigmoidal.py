@@ -28,7 +28,7 @@ __all__ = [
 
 def _logistic_slope(e):
     """sigmoid(x) * sigmoid(-x) from e = exp(x) or exp(-x)."""
-    return e / ((1.0 + e) * (1.0 + e))
+    return e / fma(e, e + 2.0, 1.0)  # (1 + e)**2 rounded once
 
 
 def _sigmoid_derivative_double(x):
@@ -79,6 +79,11 @@ def log_sigmoid(x):
     return -m.softplus(-x)
 
 
+def hard_ramp(x):
+    """x / 6 + 1/2, which cancels near -3, where x + 3 is exact."""
+    return (x + 3.0) * (1.0 / 6.0) if x < -1.5 else fma(x, 1.0 / 6.0, 0.5)
+
+
 def _hard_sigmoid_derivative(x):
     return 0.0 if x <= -3.0 or x >= 3.0 else (1.0 / 6.0 if x < 3.0 else x)
 
@@ -95,11 +100,6 @@ def hard_sigmoid(x):
     MobileNetV3, ICCV 2019.
     """
     return 0.0 if x <= -3.0 else (1.0 if x >= 3.0 else hard_ramp(x))
-
-
-def hard_ramp(x):
-    """x / 6 + 1/2, which cancels near -3, where x + 3 is exact."""
-    return (x + 3.0) * (1.0 / 6.0) if x < -1.5 else fma(x, 1.0 / 6.0, 0.5)
 
 
 # tanh'(x) is sech(x)**2 = 4 sigmoid(2x) sigmoid(-2x): no 1 - y**2, which cancels.

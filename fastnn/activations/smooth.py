@@ -5,6 +5,7 @@ import numpy as np
 from .._engine import simd_math as m
 from .._engine.pairs import Double, Pair
 from .._engine.primitives import fma, to_f32, to_f64
+from .._engine.simd_math.exponential import clamped, growth, power, reduced
 from .._engine.ufuncs import activation, backward
 from .exponential import exp_double, far_product, in_double, opposite_exp, two_product
 from .sigmoidal import hard_ramp
@@ -50,9 +51,11 @@ def softplus(x, beta=1.0):
     Dugas, Bengio, Belisle, Nadeau and Garcia, Incorporating second-order functional knowledge for better option
     pricing, NeurIPS 2000.
     """
-    high, low = two_product(beta, x)
+    high = beta * x
+    # The product's rounding error matters in the negative tail, where d log(softplus) is 1.
+    low = fma(beta, x, -high) if high < 0.0 and high > -1e3 else 0.0
     y = m.softplus(high)
-    y = fma(y, low if high < 0.0 else 0.0, y)  # d log(softplus) is 1 in the negative tail, where low matters
+    y = fma(y, low, y)
     return x if high > 40.0 else y / beta
 
 
@@ -65,7 +68,7 @@ def _gate(x, e):
 
 
 def _gate_derivative(w, e):
-    return fma(w, e, 1.0 + e) / ((1.0 + e) * (1.0 + e))
+    return fma(w, e, 1.0 + e) / fma(e, e + 2.0, 1.0)
 
 
 def _silu_derivative_double(x):
@@ -84,6 +87,26 @@ def _silu_derivative(x):
     return _SILU_DERIVATIVE(x)
 
 
+def _silu_above(low):
+    def formula(x):
+        bounded = clamped(x, low, 40.0)  # silu(low) rounds to -0, silu(40) to 40
+        r, shifted = reduced(-bounded, -64.0)
+        e = power(shifted)  # 2**-64 exp(-x) is e * (1 + growth(r)): 2**-64 keeps everything but the result normal
+        rest = fma(e, growth(r), 2.0**-64)
+        denominator = e + rest
+        lost = rest - (denominator - e)
+        inverse = 1.0 / denominator
+        y = bounded * inverse
+        # A Newton step, which also restores what the denominator's rounding lost: 1.0 ulp instead of 2.4.
+        y = fma(inverse, fma(-y, lost, fma(-y, denominator, bounded)), y)
+        return x if x > 40.0 or x == 0.0 else y * 2.0**-64
+
+    return formula
+
+
+_SILU = Pair(_silu_above(-112.0), _silu_above(-753.0))
+
+
 @activation(derivative=_silu_derivative)
 def silu(x):
     """Sigmoid linear unit, also swish: x * sigmoid(x).
@@ -95,8 +118,7 @@ def silu(x):
     Elfwing, Uchibe and Doya, Sigmoid-weighted linear units for neural network function approximation in
     reinforcement learning, Neural Networks 2018; Ramachandran, Zoph and Le, Searching for activation functions, 2017.
     """
-    e, far = opposite_exp(x, 0.0)
-    return far_product(x, e) if far else _gate(x, e)
+    return _SILU(x)
 
 
 def _quick_gelu_argument(x):
@@ -201,7 +223,8 @@ def _gelu_tanh_derivative(x):
 def gelu_tanh(x):
     """Tanh approximation of GELU: x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x**3))).
 
-    Range [-0.1700, inf), minimum at x = -0.753. Computed as x * sigmoid(2 u), which does not cancel in the negative tail.
+    Range [-0.1700, inf), minimum at x = -0.753. Computed as x * sigmoid(2 u),
+    which does not cancel in the negative tail.
 
     References
     ----------

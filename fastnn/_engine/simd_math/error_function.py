@@ -19,20 +19,20 @@ _ROUND_32, _ROUND_64 = 1.5 * 2.0**23, 1.5 * 2.0**52
 #: log2(e) / 2 = HALF_LOG2E + HALF_LOG2E_LOW: exp(-s / 2) = 2**(-s * HALF_LOG2E)
 _HALF_LOG2E, _HALF_LOG2E_LOW = 0.7213475204444817, 1.0177636870465517e-17
 _SQRT2 = 2.0**0.5
-_INV_SQRT_2PI, _INV_SQRT_2PI_LOW = 0.3989422804014327, -2.49232720227773e-17
+INV_SQRT_2PI = 0.3989422804014327
 
 
 # --- erf ---------------------------------------------------------------------------------------------------
 
-# erf(x) / x - 1 as a polynomial of x**2, |x| < 0.9: 2**-26
+# erf(x) / x - 1 as a polynomial of x**2, |x| < 1: 2**-29
 _erf_centre_f32 = horner(
-    0.12837915122509003, -0.3761250376701355, 0.11281921714544296,
-    -0.026770493015646935, 0.004998959135264158, -0.0006020799628458917,
+    0.12837916612625122, -0.3761262595653534, 0.1128358542919159, -0.026853814721107483,
+    0.005188328213989735, -0.0008010189631022513, 7.853823626646772e-05,
 )  # fmt: skip
-# log2(erfc(x)), 0.9 < x < 3.95: 2**-29 in erf
+# log2(erfc(1 + x)), 1 < 1 + x < 3.95: 2**-27 in erf
 _log2_erfc_f32 = horner(
-    -0.00025622977409511805, -1.626997947692871, -0.919084370136261,
-    -0.15009281039237976, 0.03213833272457123, -0.004408123437315226, 0.0002844537957571447,
+    -2.668416738510132, -3.8072237968444824, -1.216363787651062, -0.05987299233675003,
+    0.014269553124904633, -0.002634543925523758, 0.0002677122538443655,
 )  # fmt: skip
 # 2**x, |x| < 1/2: 2**-23
 _exp2_f32 = horner(
@@ -45,11 +45,11 @@ def _erf_f32(x):
     a = abs(x)
     a = 3.95 if a > 3.95 else a
     centre = fma(x, _erf_centre_f32(x * x), x)
-    z = _log2_erfc_f32(a)
+    z = _log2_erfc_f32(a - 1.0)
     shifted = z + _ROUND_32
     erfc = f32_from_bits(f32_bits(_exp2_f32(z - (shifted - _ROUND_32))) + (f32_bits(shifted) << 23))
     tail = 1.0 - erfc
-    return (-tail if x < 0.0 else tail) if a > 0.9 else centre
+    return (-tail if x < 0.0 else tail) if a > 1.0 else centre
 
 
 # erf(x) / x - 1 as a polynomial of x**2, |x| < 1: 2**-57
@@ -58,19 +58,19 @@ _erf_centre_f64 = horner(
     -0.0008548325929946786, 0.00012055293595425282, -1.4924712649764138e-05, 1.6447135758248397e-06,
     -1.620634502832459e-07, 1.3711112288133577e-08, -7.779708622100498e-10,
 )  # fmt: skip
-# log2(erfc(x)), 1 < x < 5.95: 2**-57 in erf
+# log2(erfc(1.25 + x)), 1 < 1.25 + x < 5.95: 2**-56 in erf
 _log2_erfc_f64 = horner(
-    -7.409525465584262e-07, -1.6278995573371888, -0.9184832421939999, -0.1481680266888659, 0.027393845820630914,
-    0.0005967565930875764, -0.0027686098986588314, 0.001115392574134705, -0.00019708709265031744,
-    -2.8126145554464394e-05, 3.2492445195660725e-05, -1.2371700220484757e-05, 3.0498363232546174e-06,
-    -5.32954865167593e-07, 6.623869425350305e-08, -5.609421341939999e-09, 2.9132066750661756e-10,
+    -3.697127729570993, -4.425790117462553, -1.2563135052432823, -0.04715738532833045, 0.011241424374782868,
+    -0.002318340167349379, 0.0003560340399433291, -1.4487331601674156e-05, -1.5625066145294585e-05,
+    7.4541872055546895e-06, -2.0904106522092735e-06, 3.7218975901673766e-07, -1.5327838711622758e-08,
+    -1.620123368188748e-08, 6.368141449863462e-09, -1.2736524397685143e-09, 1.4225622271053084e-10,
     -7.014797402168788e-12,
 )  # fmt: skip
-# 2**x, |x| < 1/2: 2**-58
-_exp2_f64 = horner(
-    1.0, 0.6931471805599453, 0.24022650695910155, 0.055504108664819925, 0.009618129107588315, 0.00133335581467891,
-    0.00015403530462539862, 1.5252733490898759e-05, 1.3215433077477417e-06, 1.0178197632275182e-07,
-    7.074107636328285e-09, 4.4353405292844453e-10,
+# (2**x - 1) / x, |x| < 1/2: 2**-55 in 2**x
+_exp2m1_over_f64 = horner(
+    0.6931471805599453, 0.24022650695910155, 0.05550410866481991, 0.009618129107588325, 0.0013333558146791887,
+    0.00015403530462524878, 1.52527334884693e-05, 1.3215433085213936e-06, 1.0178198570534993e-07,
+    7.074106284288908e-09, 4.4352079347676506e-10,
 )  # fmt: skip
 
 
@@ -78,9 +78,10 @@ def _erf_f64(x):
     a = abs(x)
     a = 5.95 if a > 5.95 else a
     centre = fma(x, _erf_centre_f64(x * x), x)
-    z = _log2_erfc_f64(a)
+    z = _log2_erfc_f64(a - 1.25)
     shifted = z + _ROUND_64
-    erfc = f64_from_bits(f64_bits(_exp2_f64(z - (shifted - _ROUND_64))) + (f64_bits(shifted) << 52))
+    f = z - (shifted - _ROUND_64)
+    erfc = f64_from_bits(f64_bits(fma(f, _exp2m1_over_f64(f), 1.0)) + (f64_bits(shifted) << 52))
     tail = 1.0 - erfc
     return (-tail if x < 0.0 else tail) if a > 1.0 else centre
 
@@ -90,33 +91,31 @@ erf = Pair(_erf_f32, _erf_f64)
 
 # --- the normal distribution in float32: float64 arithmetic, in which a**2 is exact enough and nothing underflows ----
 
-# 2**x, |x| < 1/2: 2**-34
+# 2**x, |x| < 1/2: 2**-29
 _exp2_single = horner(
-    0.9999999999616992, 0.693147180728426, 0.24022651198115277, 0.05550410352976692,
-    0.009618027252493569, 0.0013333922975500392, 0.00015469292307416726, 1.520183442919426e-05,
+    1.0000000005531315, 0.6931472057391743, 0.24022646893458227, 0.05550328775914299,
+    0.009618488786503926, 0.0013399931543237762, 0.00015345843076091086,
 )  # fmt: skip
-# mills(a), 0 <= a < 14.6: 2**-33
-_mills_single_p = horner(
-    0.49999999995827327, 0.5074896034187819, 0.250530302191976, 0.07129113290234733,
-    0.011639347554799142, 0.0008891265758731761,
-)  # fmt: skip
-_mills_single_q = horner(
-    1.0, 1.8128637596301997, 1.4475167324019307, 0.6570624159232475, 0.1809346640347391,
-    0.029175331186333812, 0.002228712587703927,
-)  # fmt: skip
+# mills(a), 0 <= a < 14.6, as a ratio of polynomials: 2**-27
+_mills_single_p = horner(48.369345088230695, 42.419962538637, 17.74067753687216, 3.9357831867993167, 0.3989468356468248)
+_mills_single_q = horner(96.73868959768139, 162.0262731051488, 116.3898033669056, 45.45491832170331, 9.866162359917546, 1.0)
 
 
-def _bell_single(s):
+def bell_single(s):
     """exp(-s / 2), 0 <= s < 1000."""
-    z = -_HALF_LOG2E * s
-    shifted = z + _ROUND_64
-    return _exp2_single(z - (shifted - _ROUND_64)) * f64_from_bits((f64_bits(shifted) + 1023) << 52)
+    shifted = fma(s, -_HALF_LOG2E, _ROUND_64)
+    m = _exp2_single(fma(s, -_HALF_LOG2E, -(shifted - _ROUND_64)))
+    return f64_from_bits(f64_bits(m) + (f64_bits(shifted) << 52))
+
+
+def mills_single(a):
+    return _mills_single_p(a) / _mills_single_q(a)
 
 
 def _left_tail_single(a):
     """normal_cdf(-a), a >= 0, beyond 14.6 less than any float32."""
     a = 14.6 if a > 14.6 else a
-    return _bell_single(a * a) * _mills_single_p(a) / _mills_single_q(a)
+    return mills_single(a) * bell_single(a * a)
 
 
 @Double
@@ -135,7 +134,7 @@ def _erfc_single(x):
 def _normal_pdf_single(x):
     a = abs(x)
     a = 16.0 if a > 16.0 else a
-    return _INV_SQRT_2PI * _bell_single(a * a)
+    return x if x != x else INV_SQRT_2PI * bell_single(a * a)
 
 
 def _normal_cdf_f32(x):
@@ -152,43 +151,34 @@ def _normal_pdf_f32(x):
 
 # --- the same in float64, the square carried in two words ------------------------------------------------------------
 
-# mills(a) / MILLS_SCALE, 0 <= a < 39, as a ratio of monic polynomials: 2**-59
-_MILLS_SCALE = 0.39894228040152346
-_mills_p = horner(
-    2228137.944264977, 3689749.197552299, 3028982.4960195776, 1592785.6728407505, 588612.5325741261,
-    159007.08665504894, 31756.684087317914, 4635.94027306824, 475.24553931599644, 31.112352784291385, 1.0,
-)  # fmt: skip
-_mills_q = horner(
-    1777796.8650684648, 4362470.588844274, 5008627.865777882, 3558756.204477795, 1742832.2521580532,
-    619428.712758672, 163580.8027411311, 32229.92961062316, 4667.052626215786, 476.2455393104935, 31.11235278435136,
-    1.0,
+# mills(a) (a + 5.5) as a polynomial of w - 0.438, w = a / (a + 5.5), 0 <= a < 39: 2**-56
+_mills_f64 = horner(
+    0.8672379517824919, -1.67187608030271, 2.7745662479177913, -3.945058031077455, 4.749273428938468,
+    -4.729591955530804, 3.7190031732793627, -2.0620218348252264, 0.48671434585898954, 0.369256680454785,
+    -0.40814980824560165, 0.0676552080989681, 0.14350353451910822, -0.08472923354528997, -0.04155058749322213,
+    0.05211027809010668, 0.011518122161042072, -0.0289583776267037, -0.003639386749692004, 0.015012702126750212,
+    0.0013386266481241298, -0.005408082767103754, -0.00024647018613416504,
 )  # fmt: skip
 
 
-def _bell(high, low):
-    """exp(-(high + low) / 2) as (m, shifted): m * 2**shifted's low bits."""
+def mills(a):
+    """normal_cdf(-a) exp(a**2 / 2), 0 <= a <= 39."""
+    return _mills_f64(a / (a + 5.5) - 0.4382896423339844) / (a + 5.5)
+
+
+def scaled(m, high, low):
+    """m exp(-(high + low) / 2) 2**128: the 2**128 keeps a subnormal result normal up to its last rounding."""
     shifted = fma(high, -_HALF_LOG2E, _ROUND_64)
     f = fma(high, -_HALF_LOG2E, -(shifted - _ROUND_64))
     f = f - fma(low, _HALF_LOG2E, high * _HALF_LOG2E_LOW)
-    return _exp2_f64(f), shifted
-
-
-def _scaled(m, shifted):
-    """m * 2**128 * 2**shifted's low bits: the 2**128 keeps a subnormal result normal up to its last rounding."""
-    return m * f64_from_bits((f64_bits(shifted) + 1151) << 52)
-
-
-def _left_tail(a, high, low):
-    """2**128 normal_cdf(-a), a**2 = high + low, 0 <= a < 39."""
-    m, shifted = _bell(high, low)
-    return _scaled(m * _MILLS_SCALE * _mills_p(a) / _mills_q(a), shifted)
+    return fma(m * f, _exp2m1_over_f64(f), m) * f64_from_bits((f64_bits(shifted) + 1151) << 52)
 
 
 def _normal_cdf_f64(x):
     a = abs(x)
     a = 39.0 if a > 39.0 else a
     s = a * a
-    tail = _left_tail(a, s, fma(a, a, -s))
+    tail = scaled(mills(a), s, fma(a, a, -s))
     return fma(tail, -(2.0**-128), 1.0) if x > 0.0 else tail * 2.0**-128
 
 
@@ -196,7 +186,7 @@ def _erfc_f64(x):
     a = abs(x)
     a = 27.5 if a > 27.5 else a
     s = 2.0 * a * a
-    tail = _left_tail(_SQRT2 * a, s, fma(2.0 * a, a, -s))
+    tail = scaled(mills(_SQRT2 * a), s, fma(2.0 * a, a, -s))
     return fma(tail, -(2.0**-127), 2.0) if x < 0.0 else tail * 2.0**-127
 
 
@@ -204,8 +194,7 @@ def _normal_pdf_f64(x):
     a = abs(x)
     a = 39.0 if a > 39.0 else a
     s = a * a
-    m, shifted = _bell(s, fma(a, a, -s))
-    return _scaled(m * _INV_SQRT_2PI, shifted) * 2.0**-128
+    return scaled(INV_SQRT_2PI, s, fma(a, a, -s)) * 2.0**-128
 
 
 normal_cdf = Pair(_normal_cdf_f32, _normal_cdf_f64)

@@ -1,0 +1,91 @@
+"""log, log2 and log1p.
+
+x = 2**e (1 + f) with 3/4 <= 1 + f < 3/2. Then log(1 + f) = 2 artanh(s), s = f / (2 + f), is written as f minus
+something smaller, s (f - s**2 R(s**2)), in order that the leading term is exact.
+
+Coefficients are minimax (Remez, rounded one by one); each comment gives interval and error.
+"""
+
+from math import inf, nan
+
+from ..pairs import Pair, horner
+from ..primitives import f32_bits, f32_from_bits, f64_bits, f64_from_bits, fma
+from .exponential import LN2, LOG2E
+
+# (2 artanh(s) / s - 2) / s**2 as a polynomial of s**2, s < 1/5: 2**-28 and 2**-55 in artanh
+_remainder = Pair(
+    horner(0.666669487953186, 0.3995765745639801, 0.30364513397216797),
+    horner(
+        0.6666666666667271, 0.39999999996156194, 0.28571429396707054, 0.22222138360957483, 0.1818636261015769,
+        0.1525004496520848, 0.15369391580369976,
+    ),
+)  # fmt: skip
+
+
+def _deficit(f):
+    """(s, rest) with log(1 + f) = f - s * rest."""
+    s = f / (2.0 + f)
+    w = s * s
+    return s, fma(-w, _remainder(w), f)
+
+
+def _exponent_f32(x, split, offset):
+    """(e + offset, 2**-e) with 1 <= 2**-e x split < 2, for a normal x and e < 127."""
+    bits = f32_bits(x * split)
+    scale = f32_from_bits(0x7F000000 - (bits & 0x7F800000))
+    return f32_from_bits((bits >> 23) | 0x4B000000) - (8388735.0 - offset), scale
+
+
+def _exponent_f64(x, split, offset):
+    bits = f64_bits(x * split)
+    scale = f64_from_bits(0x7FE0000000000000 - (bits & 0x7FF0000000000000))
+    return f64_from_bits((bits >> 52) | 0x4330000000000000) - (4503599627371519.0 - offset), scale
+
+
+_exponent = Pair(_exponent_f32, _exponent_f64)
+
+
+def _normalised(x, split):
+    """(e, f) with x = 2**e (1 + f)."""
+    small = x < 2.0**-100  # brought up, the others down, so that 2**e and 2**-e are normal
+    x = x * (2.0**64 if small else 0.25)
+    e, scale = _exponent(x, split, 0.0)
+    return e + (-64.0 if small else 2.0), fma(x, scale, -1.0)
+
+
+def _with_limits(y, x, pole):
+    """y where x > pole, its limit at inf and at the pole, NaN elsewhere."""
+    y = y if x < inf else x
+    y = nan if x < pole else y
+    return -inf if x == pole else y
+
+
+def log(x):
+    """The natural logarithm."""
+    e, f = _normalised(x, 4.0 / 3.0)
+    s, rest = _deficit(f)
+    return _with_limits(fma(e, LN2, fma(-s, rest, f)), x, 0.0)
+
+
+def _log2_with(log2e_low):
+    def log2(x):
+        """The logarithm to base 2."""
+        e, f = _normalised(x, 2.0**0.5)
+        s, rest = _deficit(f)
+        low = fma(f, log2e_low, -(s * rest) * LOG2E)
+        return _with_limits(e + fma(f, LOG2E, low), x, 0.0)
+
+    return log2
+
+
+def log1p(x):
+    """log(1 + x)."""
+    quarter = 0.25 * x
+    e, scale = _exponent(quarter + 0.25, 4.0 / 3.0, 2.0)
+    f = fma(quarter, scale, fma(0.25, scale, -1.0))
+    s, rest = _deficit(f)
+    y = _with_limits(fma(e, LN2, fma(-s, rest, f)), x, -1.0)
+    return x if abs(x) < 2.0**-60 else y
+
+
+log2 = Pair(_log2_with(1.925963033500e-08), _log2_with(2.0355273740931033e-17))

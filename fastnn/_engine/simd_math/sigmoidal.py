@@ -1,0 +1,109 @@
+"""sigmoid, tanh and softplus, each from one exponential that is not rounded before it is used.
+
+Coefficients are minimax (Remez, rounded one by one); each comment gives interval and error.
+"""
+
+from ..pairs import Pair, horner
+from ..primitives import f32_bits, f32_from_bits, f64_bits, f64_from_bits, fma
+from .exponential import growth, power, reduced
+
+
+def _sigmoid_reduced(x, r, shifted):
+    """sigmoid(x) from exp(|x|) = exp(r) 2**n, power(shifted) = 2**(n - 64)."""
+    large = power(shifted)
+    rest = fma(large, growth(r), 2.0**-64)
+    denominator = large + rest
+    lost = rest - (denominator - large)
+    y = 1.0 / denominator
+    # One Newton step, which also restores what the denominator's rounding lost.
+    y = fma(y, fma(-y, lost, fma(-y, denominator, 1.0)), y)
+    return y * 2.0**-64 if x < 0.0 else fma(y, -(2.0**-64), 1.0)
+
+
+def _sigmoid_within(high):
+    """Through 1 / (1 + exp(|x|)); the scale 2**64 keeps all but the result normal."""
+
+    def bounded(x):
+        a = abs(x)
+        return high if a > high else a
+
+    def sigmoid(x):
+        """1 / (1 + exp(-x))."""
+        r, shifted = reduced(bounded(x), -64.0)
+        return _sigmoid_reduced(x, r, shifted)
+
+    def sigmoid_sum(x, correction):
+        """sigmoid(x + correction) for a correction of the size of x's rounding error."""
+        r, shifted = reduced(bounded(x), -64.0)
+        return _sigmoid_reduced(x, r - correction if x < 0.0 else r + correction, shifted)
+
+    return sigmoid, sigmoid_sum
+
+
+# (tanh(x) - x) / x**3 as a ratio of polynomials of x**2, |x| < 1: 2**-29 and 2**-60 in tanh
+_tanh_p = Pair(
+    horner(-0.333333283662796, -0.0017235050909221172, 5.634366243612021e-05),
+    horner(-0.33333333333333326, -0.021404497185610057, -0.00024303517259283242, -1.716583807217709e-08),
+)
+_tanh_q = Pair(
+    horner(1.0, 0.4051687717437744),
+    horner(1.0, 0.46421349155682445, 0.02450974023579657, 0.0002540383765999365),
+)
+
+
+def _with_sign_f32(y, x):
+    return f32_from_bits(f32_bits(y) | (f32_bits(x) & -0x80000000))
+
+
+def _with_sign_f64(y, x):
+    return f64_from_bits(f64_bits(y) | (f64_bits(x) & -0x8000000000000000))
+
+
+_with_sign = Pair(_with_sign_f32, _with_sign_f64)
+
+
+def tanh(x):
+    """(exp(2x) - 1) / (exp(2x) + 1)."""
+    a = abs(x)
+    a = 20.0 if a > 20.0 else a
+    r, shifted = reduced(a + a, 0.0)
+    large = power(shifted)
+    square = a * a
+    near = a < 1.0
+    numerator = square * _tanh_p(square) if near else 1.0
+    denominator = _tanh_q(square) if near else large + fma(large, growth(r), 1.0)
+    return _with_sign(fma(a if near else -2.0, numerator / denominator, a if near else 1.0), x)
+
+
+# (2 artanh(s) / s - 2) / s**2 as a polynomial of s**2, s <= 1/3: 2**-27 and 2**-54 in artanh
+_remainder = Pair(
+    horner(0.666664183139801, 0.40021446347236633, 0.2800278067588806, 0.2800835967063904),
+    horner(
+        0.6666666666667773, 0.3999999999603683, 0.285714290594341, 0.22222192828815415, 0.18182816257062392,
+        0.1536425915934008, 0.13586663473956823, 0.09901025132742966, 0.17743586707790354,
+    ),
+)  # fmt: skip
+
+
+def _softplus_within(low):
+    def softplus(x):
+        """log(1 + exp(x)) = max(x, 0) + log1p(exp(-|x|))."""
+        above = -abs(x)
+        r, shifted = reduced(low if above < low else above, 64.0)
+        scale, t = power(shifted), growth(r)
+        scaled = fma(scale, t, scale)  # 2**64 exp(-|x|), and what its rounding lost
+        lost = fma(scale, t, scale - scaled)
+        z = scaled * 2.0**-64
+        s = z / (2.0 + z)  # as in `logarithm`
+        w = s * s
+        rest = fma(-w, _remainder(w), z)
+        correction = fma(lost, fma(s, -1.5 * 2.0**-64, 2.0**-64), -(s * rest))  # 1 - 1.5 s is 1 / (1 + z) roughly
+        large, small = (x, z) if x > z else (z, x if x > 0.0 else 0.0)
+        return large + (small + correction)
+
+    return softplus
+
+
+_f32, _f64 = _sigmoid_within(104.0), _sigmoid_within(746.0)
+sigmoid, sigmoid_sum = Pair(_f32[0], _f64[0]), Pair(_f32[1], _f64[1])
+softplus = Pair(_softplus_within(-104.0), _softplus_within(-746.0))
