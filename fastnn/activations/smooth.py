@@ -52,10 +52,10 @@ def softplus(x, beta=1.0):
     pricing, NeurIPS 2000.
     """
     high = beta * x
-    # The product's rounding error matters in the negative tail, where d log(softplus) is 1.
-    low = fma(beta, x, -high) if high < 0.0 and high > -1e3 else 0.0
     y = m.softplus(high)
-    y = fma(y, low, y)
+    if beta != 1.0 and high < 0.0 and high > -1e3:
+        # The product's rounding error matters in the negative tail, where d log(softplus) is 1.
+        y = fma(y, fma(beta, x, -high), y)
     return x if high > 40.0 else y / beta
 
 

@@ -12,6 +12,7 @@ Coefficients are minimax (Remez in 45 digits, rounded); each comment gives inter
 
 from ..pairs import Double, Pair, horner
 from ..primitives import f32_bits, f32_from_bits, f64_bits, f64_from_bits, fma, to_f32, to_f64
+from .exponential import exp2_slope
 
 #: Adding these rounds to an integer, which then stands in the low bits; with k added, the integer plus k.
 _ROUND_32, _ROUND_64 = 1.5 * 2.0**23, 1.5 * 2.0**52
@@ -24,20 +25,15 @@ INV_SQRT_2PI = 0.3989422804014327
 
 # --- erf ---------------------------------------------------------------------------------------------------
 
-# erf(x) / x - 1 as a polynomial of x**2, |x| < 1: 2**-29
+# erf(x) / x - 1 as a polynomial of x**2, |x| < 1.08: 2**-27
 _erf_centre_f32 = horner(
-    0.12837916612625122, -0.3761262595653534, 0.1128358542919159, -0.026853814721107483,
-    0.005188328213989735, -0.0008010189631022513, 7.853823626646772e-05,
+    0.12837916612625122, -0.37612608075141907, 0.11283368617296219, -0.026844503358006477,
+    0.005170296877622604, -0.000784984789788723, 7.321230077650398e-05,
 )  # fmt: skip
-# log2(erfc(1 + x)), 1 < 1 + x < 3.95: 2**-27 in erf
+# log2(erfc(1.125 + x)), 1.08 < 1.125 + x < 3.95: 2**-26 in erf
 _log2_erfc_f32 = horner(
-    -2.668416738510132, -3.8072237968444824, -1.216363787651062, -0.05987299233675003,
-    0.014269553124904633, -0.002634543925523758, 0.0002677122538443655,
-)  # fmt: skip
-# 2**x, |x| < 1/2: 2**-23
-_exp2_f32 = horner(
-    1.0000001192092896, 0.6931470036506653, 0.2402210235595703,
-    0.055507272481918335, 0.009675512090325356, 0.0013276460813358426,
+    -3.1634387969970703, -4.114011764526367, -1.2376008033752441,
+    -0.05268653482198715, 0.011687764897942543, -0.0015479886205866933,
 )  # fmt: skip
 
 
@@ -45,11 +41,12 @@ def _erf_f32(x):
     a = abs(x)
     a = 3.95 if a > 3.95 else a
     centre = fma(x, _erf_centre_f32(x * x), x)
-    z = _log2_erfc_f32(a - 1.0)
+    z = _log2_erfc_f32(a - 1.125)
     shifted = z + _ROUND_32
-    erfc = f32_from_bits(f32_bits(_exp2_f32(z - (shifted - _ROUND_32))) + (f32_bits(shifted) << 23))
+    f = z - (shifted - _ROUND_32)
+    erfc = f32_from_bits(f32_bits(fma(f, exp2_slope(f), 1.0)) + (f32_bits(shifted) << 23))
     tail = 1.0 - erfc
-    return (-tail if x < 0.0 else tail) if a > 1.0 else centre
+    return (-tail if x < 0.0 else tail) if a > 1.08 else centre
 
 
 # erf(x) / x - 1 as a polynomial of x**2, |x| < 1: 2**-57
@@ -66,13 +63,6 @@ _log2_erfc_f64 = horner(
     -1.620123368188748e-08, 6.368141449863462e-09, -1.2736524397685143e-09, 1.4225622271053084e-10,
     -7.014797402168788e-12,
 )  # fmt: skip
-# (2**x - 1) / x, |x| < 1/2: 2**-55 in 2**x
-_exp2m1_over_f64 = horner(
-    0.6931471805599453, 0.24022650695910155, 0.05550410866481991, 0.009618129107588325, 0.0013333558146791887,
-    0.00015403530462524878, 1.52527334884693e-05, 1.3215433085213936e-06, 1.0178198570534993e-07,
-    7.074106284288908e-09, 4.4352079347676506e-10,
-)  # fmt: skip
-
 
 def _erf_f64(x):
     a = abs(x)
@@ -81,7 +71,7 @@ def _erf_f64(x):
     z = _log2_erfc_f64(a - 1.25)
     shifted = z + _ROUND_64
     f = z - (shifted - _ROUND_64)
-    erfc = f64_from_bits(f64_bits(fma(f, _exp2m1_over_f64(f), 1.0)) + (f64_bits(shifted) << 52))
+    erfc = f64_from_bits(f64_bits(fma(f, exp2_slope(f), 1.0)) + (f64_bits(shifted) << 52))
     tail = 1.0 - erfc
     return (-tail if x < 0.0 else tail) if a > 1.0 else centre
 
@@ -151,9 +141,9 @@ def _normal_pdf_f32(x):
 
 # --- the same in float64, the square carried in two words ------------------------------------------------------------
 
-# mills(a) (a + 5.5) as a polynomial of w - 0.438, w = a / (a + 5.5), 0 <= a < 39: 2**-56
-_mills_f64 = horner(
-    0.8672379517824919, -1.67187608030271, 2.7745662479177913, -3.945058031077455, 4.749273428938468,
+# mills(a) (a + 5.5) = 0.867 + v slope(v), v = a / (a + 5.5) - 0.438, 0 <= a < 39: 2**-56
+_mills_slope = horner(
+    -1.67187608030271, 2.7745662479177913, -3.945058031077455, 4.749273428938468,
     -4.729591955530804, 3.7190031732793627, -2.0620218348252264, 0.48671434585898954, 0.369256680454785,
     -0.40814980824560165, 0.0676552080989681, 0.14350353451910822, -0.08472923354528997, -0.04155058749322213,
     0.05211027809010668, 0.011518122161042072, -0.0289583776267037, -0.003639386749692004, 0.015012702126750212,
@@ -161,24 +151,41 @@ _mills_f64 = horner(
 )  # fmt: skip
 
 
+_MILLS_SHIFT, _MILLS_CENTRE, _MILLS_AT_CENTRE = 5.5, 0.4382896423339844, 0.8672379517824919
+
+
 def mills(a):
-    """normal_cdf(-a) exp(a**2 / 2), 0 <= a <= 39."""
-    return _mills_f64(a / (a + 5.5) - 0.4382896423339844) / (a + 5.5)
+    """normal_cdf(-a) exp(a**2 / 2), 0 <= a <= 39, as (m, the error of m)."""
+    d = a + _MILLS_SHIFT
+    u = 1.0 / d
+    error_of_u = fma(u, (d - _MILLS_SHIFT) - a, fma(-u, d, 1.0))  # relative, that of d included
+    v = fma(a, u, -_MILLS_CENTRE)
+    v = fma(v + _MILLS_CENTRE, error_of_u, v)
+    slope = _mills_slope(v)
+    g = fma(v, slope, _MILLS_AT_CENTRE)
+    error_of_g = fma(v, slope, _MILLS_AT_CENTRE - g)
+    m = u * g
+    return m, fma(u, error_of_g, fma(m, error_of_u, fma(u, g, -m)))
 
 
-def scaled(m, high, low):
-    """m exp(-(high + low) / 2) 2**128: the 2**128 keeps a subnormal result normal up to its last rounding."""
-    shifted = fma(high, -_HALF_LOG2E, _ROUND_64)
-    f = fma(high, -_HALF_LOG2E, -(shifted - _ROUND_64))
-    f = f - fma(low, _HALF_LOG2E, high * _HALF_LOG2E_LOW)
-    return fma(m * f, _exp2m1_over_f64(f), m) * f64_from_bits((f64_bits(shifted) + 1151) << 52)
+def scaled(m, error_of_m, square, error_of_square):
+    """(m + its error) exp(-(square + its error) / 2) 2**128: the 2**128 keeps what will be subnormal normal till then."""
+    shifted = fma(square, -_HALF_LOG2E, _ROUND_64)
+    f = fma(square, -_HALF_LOG2E, -(shifted - _ROUND_64))
+    f = f - fma(error_of_square, _HALF_LOG2E, square * _HALF_LOG2E_LOW)
+    return (m + fma(m, f * exp2_slope(f), error_of_m)) * f64_from_bits((f64_bits(shifted) + 1151) << 52)
+
+
+def left_tail(a, square, error_of_square):
+    m, error_of_m = mills(a)
+    return scaled(m, error_of_m, square, error_of_square)
 
 
 def _normal_cdf_f64(x):
     a = abs(x)
     a = 39.0 if a > 39.0 else a
     s = a * a
-    tail = scaled(mills(a), s, fma(a, a, -s))
+    tail = left_tail(a, s, fma(a, a, -s))
     return fma(tail, -(2.0**-128), 1.0) if x > 0.0 else tail * 2.0**-128
 
 
@@ -186,7 +193,7 @@ def _erfc_f64(x):
     a = abs(x)
     a = 27.5 if a > 27.5 else a
     s = 2.0 * a * a
-    tail = scaled(mills(_SQRT2 * a), s, fma(2.0 * a, a, -s))
+    tail = left_tail(_SQRT2 * a, s, fma(2.0 * a, a, -s))
     return fma(tail, -(2.0**-127), 2.0) if x < 0.0 else tail * 2.0**-127
 
 
@@ -194,7 +201,7 @@ def _normal_pdf_f64(x):
     a = abs(x)
     a = 39.0 if a > 39.0 else a
     s = a * a
-    return scaled(INV_SQRT_2PI, s, fma(a, a, -s)) * 2.0**-128
+    return scaled(INV_SQRT_2PI, -2.49232720227773e-17, s, fma(a, a, -s)) * 2.0**-128
 
 
 normal_cdf = Pair(_normal_cdf_f32, _normal_cdf_f64)

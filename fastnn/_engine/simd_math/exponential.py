@@ -74,7 +74,7 @@ nearest, reduced = Pair(_f32[0], _f64[0]), Pair(_f32[1], _f64[1])
 power = Pair(_power_f32, _power_f64)
 quadratic = Pair(_quadratic_f32, _quadratic_f64)
 _quadratic_wide = Pair(_quadratic_wide_f32, _quadratic_wide_f64)
-_exp2_slope = Pair(_exp2_slope_f32, _exp2_slope_f64)
+exp2_slope = Pair(_exp2_slope_f32, _exp2_slope_f64)
 
 
 def growth(r):
@@ -121,7 +121,7 @@ def _exp2_within(low, tiny, high):
         x = clamped(x, low, high)
         n, shifted = nearest(x, 1.0, -1.0)
         f = x - n
-        return _scaled(fma(f, _exp2_slope(f), 1.0), shifted, x < tiny)
+        return _scaled(fma(f, exp2_slope(f), 1.0), shifted, x < tiny)
 
     return exp2
 

@@ -11,7 +11,7 @@ alone leaves 6 ulp at two thirds of the time, and 3 ulp with corrections that ta
 
 from ..pairs import Double, Pair
 from ..primitives import fma, to_f32, to_f64
-from .error_function import INV_SQRT_2PI, bell_single, mills, mills_single, scaled
+from .error_function import INV_SQRT_2PI, bell_single, left_tail, mills, mills_single, scaled
 
 
 @Double
@@ -41,7 +41,7 @@ def _gelu_f64(x):
     a = abs(x)
     a = 39.0 if a > 39.0 else a
     s = a * a
-    tail = a * scaled(mills(a), s, fma(a, a, -s))
+    tail = a * left_tail(a, s, fma(a, a, -s))
     return fma(tail, -(2.0**-128), -0.0 if x < 0.0 else x)
 
 
@@ -49,7 +49,10 @@ def _gelu_derivative_f64(x):
     a = abs(x)
     a = 39.0 if a > 39.0 else a
     s = a * a
-    tail = scaled(fma(a, INV_SQRT_2PI, -mills(a)), s, fma(a, a, -s))
+    m, error_of_m = mills(a)
+    difference = fma(a, INV_SQRT_2PI, -m)
+    error = fma(a, INV_SQRT_2PI, -(difference + m)) - error_of_m
+    tail = scaled(difference, error, s, fma(a, a, -s))
     return fma(tail, -(2.0**-128) if x < 0.0 else 2.0**-128, 0.0 if x < 0.0 else 1.0)
 
 
