@@ -91,7 +91,9 @@ def test_backward_from_output(invertible_variant, dtype):
     name = f"{case.name}_backward_from_output"
     actual = getattr(fnn, name)(dy, y, *parameters)
     expected = getattr(reference, name)(dy, y, *rounded(parameters, dtype))
-    absolute = np.abs(dy.astype(np.float64)) * case.from_output_absolute * float(np.finfo(dtype).eps)
+    info = np.finfo(dtype)
+    floor = case.from_output_absolute * float(info.eps) + 2 * float(info.smallest_subnormal)
+    absolute = np.abs(dy.astype(np.float64)) * floor
     assert_within(actual, expected, allowed(case, dtype, case.from_output), absolute, inputs=(dy, y))
 
 

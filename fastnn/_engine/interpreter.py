@@ -20,9 +20,16 @@ def _array(address: int, count: int, step: int, dtype) -> np.ndarray:
 
 
 def _apply(function, dtype, inputs, out) -> None:
-    with np.errstate(all="ignore"):
-        for i in range(len(out)):  # in order, and each read after the last write: accumulate relies on it
-            out[i] = dtype(function(*[dtype(x[i]) for x in inputs]))
+    done = 0
+    try:
+        with np.errstate(all="ignore"):
+            for i in range(len(out)):  # in order, and each read after the last write: accumulate relies on it
+                out[i] = dtype(function(*[dtype(x[i]) for x in inputs]))
+                done = i + 1
+    finally:
+        out[done:] = np.nan  # where a formula raised: ctypes prints the error and goes on
+        # Any scalar operation clears the status flags, which a comparison with NaN has left, and NumPy would report.
+        np.float64(1.0) + np.float64(1.0)
 
 
 def python_loop(loop):

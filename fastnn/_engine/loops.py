@@ -7,6 +7,7 @@ import os
 import re
 import threading
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,7 +31,7 @@ class Formula:
     """A scalar function of `arrays` array operands followed by parameters."""
 
     name: str
-    function: object
+    function: Callable
     arrays: int
     parameters: tuple[str, ...] = ()
 
@@ -137,12 +138,13 @@ def _kernel(formula: Formula, dtype, of_arrays: bool) -> tuple[int, int]:
 
 def compile_now(formula: Formula) -> None:
     """Compile a user's formula for float32 and float64, or say why that is impossible."""
-    if not JIT:
-        return
     for dtype in (np.float32, np.float64):
         try:
-            with _COMPILING:
-                _kernel(formula, dtype, False)
+            if JIT:
+                with _COMPILING:
+                    _kernel(formula, dtype, False)
+            else:
+                formula.function(*[dtype(1)] * (formula.operands - 1))
         except Exception as error:
             raise TypeError(f"elementwise: {formula.name} cannot be compiled: {error}") from error
 

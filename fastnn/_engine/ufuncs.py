@@ -222,8 +222,10 @@ def _wrapper(name, arrays, parameters, general, fixed) -> Callable:
     data = ", ".join(arrays)
     names = [p.name for p in parameters]
     declared = ", ".join(p.name if p.default is p.empty else f"{p.name}=_{p.name}" for p in parameters)
-    scope = {f"_{p.name}": p.default for p in parameters} | {"general": general, "fixed": fixed}
+    scope = {f"_{p.name}": p.default for p in parameters} | {"general": general, "fixed": fixed, "only": _only}
     lines = [f"def {name}({data}, {declared}, out=None, *, where=True):"]
+    # a ufunc takes out by position as an array only
+    lines += ["    if out.__class__ is tuple:", "        out = only(out)"]
     if fixed is not None:
         same = " and ".join(f"{n} is _{n}" for n in names)
         lines += [f"    if {same}:", "        if where is True:", f"            return fixed({data}, out)"]
@@ -234,6 +236,12 @@ def _wrapper(name, arrays, parameters, general, fixed) -> Callable:
         operands = ", ".join(f"weak({arrays[-1]}, {n})" for n in names)
     lines += [f"    return general({data}, {operands}, out, where=where)"]
     return _define("\n".join(lines), name, scope)
+
+
+def _only(out: tuple):
+    if len(out) != 1:
+        raise ValueError("The 'out' tuple must have exactly one entry per ufunc output")
+    return out[0]
 
 
 #: NumPy 1 lets a Python float widen a float32 scalar.

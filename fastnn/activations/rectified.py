@@ -10,6 +10,7 @@ from .._engine.ufuncs import activation, backward, backward_from_output
 __all__ = [
     "celu",
     "celu_backward",
+    "celu_backward_from_output",
     "elu",
     "elu_backward",
     "elu_backward_from_output",
@@ -162,12 +163,16 @@ def _celu_derivative(x, alpha):
     return 1.0 if x > 0.0 else m.exp_sum(quotient, remainder if abs(remainder) < 1.0 else 0.0)
 
 
-@activation(derivative=_celu_derivative)
+def _celu_derivative_from_output(y, alpha):
+    return 1.0 if y > 0.0 else (y + alpha) / alpha
+
+
+@activation(derivative=_celu_derivative, from_output=_celu_derivative_from_output)
 def celu(x, alpha=1.0):
     """Continuously differentiable ELU: max(0, x) + min(0, alpha * expm1(x / alpha)).
 
     Range (-alpha, inf). The derivative is 1 above 0 and exp(x / alpha) elsewhere: 1 at 0 for every alpha,
-    where `elu` has a kink unless alpha is 1.
+    where `elu` has a kink unless alpha is 1. The derivative from the output, 1 + y / alpha, holds for a positive alpha.
 
     References
     ----------
@@ -184,4 +189,4 @@ leaky_relu_backward, leaky_relu_backward_from_output = backward(leaky_relu), bac
 threshold_backward = backward(threshold)
 elu_backward, elu_backward_from_output = backward(elu), backward_from_output(elu)
 selu_backward, selu_backward_from_output = backward(selu), backward_from_output(selu)
-celu_backward = backward(celu)
+celu_backward, celu_backward_from_output = backward(celu), backward_from_output(celu)

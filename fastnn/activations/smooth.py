@@ -6,7 +6,7 @@ from .._engine import simd_math as m
 from .._engine.pairs import Double, Pair
 from .._engine.primitives import fma, to_f32, to_f64
 from .._engine.simd_math.exponential import clamped, growth, power, reduced
-from .._engine.ufuncs import activation, backward
+from .._engine.ufuncs import activation, backward, backward_from_output
 from .exponential import exp_double, far_product, in_double, opposite_exp, two_product
 from .sigmoidal import hard_ramp
 
@@ -27,6 +27,7 @@ __all__ = [
     "silu_backward",
     "softplus",
     "softplus_backward",
+    "softplus_backward_from_output",
     "squareplus",
     "squareplus_backward",
     "swish",
@@ -39,12 +40,16 @@ def _softplus_derivative(x, beta):
     return m.sigmoid_sum(high, low)
 
 
-@activation(derivative=_softplus_derivative)
+def _softplus_derivative_from_output(y, beta):
+    return -m.expm1(-beta * y)
+
+
+@activation(derivative=_softplus_derivative, from_output=_softplus_derivative_from_output)
 def softplus(x, beta=1.0):
     """Smooth rectifier: log1p(exp(beta * x)) / beta.
 
     Range (0, inf), exact everywhere: there is no threshold beyond which it becomes x. The derivative
-    is sigmoid(beta * x).
+    is sigmoid(beta * x), from the output 1 - exp(-beta * y).
 
     References
     ----------
@@ -373,7 +378,7 @@ def squareplus(x, b=4.0):
     return _SQUAREPLUS(x, b)
 
 
-softplus_backward = backward(softplus)
+softplus_backward, softplus_backward_from_output = backward(softplus), backward_from_output(softplus)
 silu_backward = backward(silu)
 swish, swish_backward = silu, silu_backward
 quick_gelu_backward = backward(quick_gelu)

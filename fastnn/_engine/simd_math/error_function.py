@@ -19,21 +19,21 @@ _ROUND_32, _ROUND_64 = 1.5 * 2.0**23, 1.5 * 2.0**52
 
 #: log2(e) / 2 = HALF_LOG2E + HALF_LOG2E_LOW: exp(-s / 2) = 2**(-s * HALF_LOG2E)
 _HALF_LOG2E, _HALF_LOG2E_LOW = 0.7213475204444817, 1.0177636870465517e-17
-_SQRT2 = 2.0**0.5
-INV_SQRT_2PI = 0.3989422804014327
+_SQRT2, _SQRT2_LOW = 1.4142135623730951, -9.667293313452913e-17
+INV_SQRT_2PI, INV_SQRT_2PI_LOW = 0.3989422804014327, -2.49232720227773e-17
 
 
 # --- erf ---------------------------------------------------------------------------------------------------
 
-# erf(x) / x - 1 as a polynomial of x**2, |x| < 1.08: 2**-27
+# erf(x) / x - 1 as a polynomial of x**2, |x| < 1: 2**-29
 _erf_centre_f32 = horner(
-    0.12837916612625122, -0.37612608075141907, 0.11283368617296219, -0.026844503358006477,
-    0.005170296877622604, -0.000784984789788723, 7.321230077650398e-05,
+    0.12837916612625122, -0.3761262595653534, 0.1128358542919159, -0.026853814721107483,
+    0.005188328213989735, -0.0008010189631022513, 7.853823626646772e-05,
 )  # fmt: skip
-# log2(erfc(1.125 + x)), 1.08 < 1.125 + x < 3.95: 2**-26 in erf
+# log2(erfc(1 + x)), 1 < 1 + x < 3.95: 2**-27 in erf
 _log2_erfc_f32 = horner(
-    -3.1634387969970703, -4.114011764526367, -1.2376008033752441,
-    -0.05268653482198715, 0.011687764897942543, -0.0015479886205866933,
+    -2.668416738510132, -3.8072237968444824, -1.216363787651062, -0.05987299233675003,
+    0.014269553124904633, -0.002634543925523758, 0.0002677122538443655,
 )  # fmt: skip
 
 
@@ -41,12 +41,12 @@ def _erf_f32(x):
     a = abs(x)
     a = 3.95 if a > 3.95 else a
     centre = fma(x, _erf_centre_f32(x * x), x)
-    z = _log2_erfc_f32(a - 1.125)
+    z = _log2_erfc_f32(a - 1.0)
     shifted = z + _ROUND_32
     f = z - (shifted - _ROUND_32)
     erfc = f32_from_bits(f32_bits(fma(f, exp2_slope(f), 1.0)) + (f32_bits(shifted) << 23))
     tail = 1.0 - erfc
-    return (-tail if x < 0.0 else tail) if a > 1.08 else centre
+    return (-tail if x < 0.0 else tail) if a > 1.0 else centre
 
 
 # erf(x) / x - 1 as a polynomial of x**2, |x| < 1: 2**-57
@@ -141,31 +141,35 @@ def _normal_pdf_f32(x):
 
 # --- the same in float64, the square carried in two words ------------------------------------------------------------
 
-# mills(a) (a + 5.5) = 0.867 + v slope(v), v = a / (a + 5.5) - 0.438, 0 <= a < 39: 2**-56
-_mills_slope = horner(
-    -1.67187608030271, 2.7745662479177913, -3.945058031077455, 4.749273428938468,
-    -4.729591955530804, 3.7190031732793627, -2.0620218348252264, 0.48671434585898954, 0.369256680454785,
-    -0.40814980824560165, 0.0676552080989681, 0.14350353451910822, -0.08472923354528997, -0.04155058749322213,
-    0.05211027809010668, 0.011518122161042072, -0.0289583776267037, -0.003639386749692004, 0.015012702126750212,
-    0.0013386266481241298, -0.005408082767103754, -0.00024647018613416504,
+# mills(a) (a + 5.5) = MILLS_0 + v (MILLS_1 + v bend(v)), v = a / (a + 5.5) - MILLS_CENTRE, 0 <= a < 39: 2**-56.
+# The centre is well to the right, where the function is small, so that v is small there too.
+_mills_bend = horner(
+    1.192411725964701, -1.4687025733604124, 1.6394412681617518, -1.6334914292744072, 1.4182878214713166,
+    -1.0278712109636878, 0.5644929975873599, -0.16231236073518984, -0.07494385436329926, 0.12672994051734687,
+    -0.060646305476153226, -0.019044913361742927, 0.04326685528447134, -0.015075178320318338, -0.01505355917420788,
+    0.018932462039335296, -0.003726324393790055, -0.03382470194839232, -0.025257223983530863, -0.00655605227752435,
+    -0.00024647018613416504,
 )  # fmt: skip
-
-
-_MILLS_SHIFT, _MILLS_CENTRE, _MILLS_AT_CENTRE = 5.5, 0.4382896423339844, 0.8672379517824919
+_MILLS_SHIFT, _MILLS_CENTRE, _MILLS_0, _MILLS_1 = 5.5, 0.6500005722045898, 0.6080356431669732, -0.8864999986674391
 
 
 def mills(a):
     """normal_cdf(-a) exp(a**2 / 2), 0 <= a <= 39, as (m, the error of m)."""
     d = a + _MILLS_SHIFT
     u = 1.0 / d
-    error_of_u = fma(u, (d - _MILLS_SHIFT) - a, fma(-u, d, 1.0))  # relative, that of d included
     v = fma(a, u, -_MILLS_CENTRE)
-    v = fma(v + _MILLS_CENTRE, error_of_u, v)
-    slope = _mills_slope(v)
-    g = fma(v, slope, _MILLS_AT_CENTRE)
-    error_of_g = fma(v, slope, _MILLS_AT_CENTRE - g)
+    bend = _mills_bend(v)
+    slope = fma(v, bend, _MILLS_1)
+    g = fma(v, slope, _MILLS_0)
     m = u * g
-    return m, fma(u, error_of_g, fma(m, error_of_u, fma(u, g, -m)))
+    # What was rounded off: of g and its last coefficient but one, of u (relative; that of d included), of the product
+    error_of_g = fma(v, fma(v, bend, _MILLS_1 - slope), fma(v, slope, _MILLS_0 - g))
+    error_of_u = fma(u, (d - _MILLS_SHIFT) - a, fma(-u, d, 1.0))
+    error = fma(u, error_of_g, fma(m, error_of_u, fma(u, g, -m)))
+    # ... and of v; the derivative of mills is a mills - 1 / sqrt(2 pi)
+    w = v + _MILLS_CENTRE
+    error_of_v = fma(w, error_of_u, fma(a, u, -w))
+    return m, fma(error_of_v * d * (1.0 / _MILLS_SHIFT), fma(fma(a, m, -INV_SQRT_2PI), d, m), error)
 
 
 def scaled(m, error_of_m, square, error_of_square):
@@ -177,6 +181,7 @@ def scaled(m, error_of_m, square, error_of_square):
 
 
 def left_tail(a, square, error_of_square):
+    """2**128 normal_cdf(-a)."""
     m, error_of_m = mills(a)
     return scaled(m, error_of_m, square, error_of_square)
 
@@ -192,8 +197,11 @@ def _normal_cdf_f64(x):
 def _erfc_f64(x):
     a = abs(x)
     a = 27.5 if a > 27.5 else a
+    b = _SQRT2 * a
+    error_of_b = fma(_SQRT2, a, -b) + _SQRT2_LOW * a
+    m, error_of_m = mills(b)
     s = 2.0 * a * a
-    tail = left_tail(_SQRT2 * a, s, fma(2.0 * a, a, -s))
+    tail = scaled(m, fma(fma(b, m, -INV_SQRT_2PI), error_of_b, error_of_m), s, fma(2.0 * a, a, -s))
     return fma(tail, -(2.0**-127), 2.0) if x < 0.0 else tail * 2.0**-127
 
 
@@ -201,7 +209,7 @@ def _normal_pdf_f64(x):
     a = abs(x)
     a = 39.0 if a > 39.0 else a
     s = a * a
-    return scaled(INV_SQRT_2PI, -2.49232720227773e-17, s, fma(a, a, -s)) * 2.0**-128
+    return scaled(INV_SQRT_2PI, INV_SQRT_2PI_LOW, s, fma(a, a, -s)) * 2.0**-128
 
 
 normal_cdf = Pair(_normal_cdf_f32, _normal_cdf_f64)

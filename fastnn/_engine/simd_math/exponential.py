@@ -21,9 +21,9 @@ _quadratic_f64 = horner(
     0.00019841269888490473, 2.4801488164669676e-05, 2.755706969000863e-06, 2.763246584456955e-07,
     2.520913353478713e-08,
 )  # fmt: skip
-# the same, |r| < 0.56: 2**-26 and 2**-57 in expm1(r)
+# the same, |r| < 1/2: 2**-27 and 2**-57 in expm1(r)
 _quadratic_wide_f32 = horner(
-    0.5, 0.16666659712791443, 0.04166540876030922, 0.008333946578204632, 0.0014005035627633333, 0.0001979327789740637
+    0.5, 0.16666662693023682, 0.041665852069854736, 0.008333759382367134, 0.0013982286909595132, 0.0001979898224817589
 )  # fmt: skip
 _quadratic_wide_f64 = horner(
     0.49999999999999994, 0.16666666666666632, 0.04166666666667151, 0.008333333333352193, 0.0013888888887736836,
@@ -129,14 +129,14 @@ def _exp2_within(low, tiny, high):
 def _expm1_within(low, high):
     def expm1(x):
         """e**x - 1."""
-        near = abs(x) < 0.56  # here n would be -1 or 1, and half of the digits of t would cancel against 2**n - 1
+        near = abs(x) < 0.5  # here n would be -1 or 1, and half of the digits of t would cancel against 2**n - 1
         bounded = clamped(x, low, high)
         r, shifted = reduced(bounded, -1.0)
         r = x if near else r
         t = fma(r * r, _quadratic_wide(r), r)
         half = power(shifted)
         # far out 2**n - 1 is not exact, and near 0 the other order would not be
-        far = x > 12.0
+        far = (x > 16.6) & (x < 18.3)
         y = 2.0 * ((half if far else 0.0) + fma(half, t, -0.5 if far else half - 0.5))
         y = t if near else y
         return x if x == 0.0 else y

@@ -11,7 +11,7 @@ alone leaves 6 ulp at two thirds of the time, and 3 ulp with corrections that ta
 
 from ..pairs import Double, Pair
 from ..primitives import fma, to_f32, to_f64
-from .error_function import INV_SQRT_2PI, bell_single, left_tail, mills, mills_single, scaled
+from .error_function import INV_SQRT_2PI, INV_SQRT_2PI_LOW, bell_single, left_tail, mills, mills_single, scaled
 
 
 @Double
@@ -50,8 +50,11 @@ def _gelu_derivative_f64(x):
     a = 39.0 if a > 39.0 else a
     s = a * a
     m, error_of_m = mills(a)
-    difference = fma(a, INV_SQRT_2PI, -m)
-    error = fma(a, INV_SQRT_2PI, -(difference + m)) - error_of_m
+    slope = a * INV_SQRT_2PI
+    error_of_slope = fma(a, INV_SQRT_2PI_LOW, fma(a, INV_SQRT_2PI, -slope))
+    difference = slope - m
+    back = difference - slope  # Knuth's two-sum: either may be the larger
+    error = (slope - (difference - back)) - (m + back) + (error_of_slope - error_of_m)
     tail = scaled(difference, error, s, fma(a, a, -s))
     return fma(tail, -(2.0**-128) if x < 0.0 else 2.0**-128, 0.0 if x < 0.0 else 1.0)
 

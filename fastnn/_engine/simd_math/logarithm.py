@@ -72,7 +72,7 @@ def _log2_with(log2e_low):
         """The logarithm to base 2."""
         e, f = _normalised(x, 2.0**0.5)
         s, rest = _deficit(f)
-        low = fma(f, log2e_low, -(s * rest) * LOG2E)
+        low = fma(-(s * LOG2E), rest, f * log2e_low)
         return _with_limits(e + fma(f, LOG2E, low), x, 0.0)
 
     return log2

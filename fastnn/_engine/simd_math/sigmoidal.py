@@ -11,13 +11,13 @@ from .exponential import growth, power, reduced
 def _sigmoid_reduced(x, r, shifted):
     """sigmoid(x) from exp(|x|) = exp(r) 2**n, power(shifted) = 2**(n - 64)."""
     large = power(shifted)
-    rest = fma(large, growth(r), 2.0**-64)
-    denominator = large + rest
-    lost = rest - (denominator - large)
+    t = growth(r)
+    denominator = large + fma(large, t, 2.0**-64)
+    lost = fma(large, t, 2.0**-64 - (denominator - large))
     y = 1.0 / denominator
     # One Newton step, which also restores what the denominator's rounding lost.
     y = fma(y, fma(-y, lost, fma(-y, denominator, 1.0)), y)
-    return y * 2.0**-64 if x < 0.0 else fma(y, -(2.0**-64), 1.0)
+    return fma(y, 2.0**-64 if x < 0.0 else -(2.0**-64), 0.0 if x < 0.0 else 1.0)
 
 
 def _sigmoid_within(high):
@@ -71,35 +71,49 @@ def tanh(x):
     square = a * a
     near = a < 1.0
     numerator = square * _tanh_p(square) if near else 1.0
-    denominator = _tanh_q(square) if near else large + fma(large, growth(r), 1.0)
+    denominator = _tanh_q(square) if near else fma(large, growth(r), large + 1.0)
     return _with_sign(fma(a if near else -2.0, numerator / denominator, a if near else 1.0), x)
 
 
-# (2 artanh(s) / s - 2) / s**2 as a polynomial of s**2, s <= 1/3: 2**-27 and 2**-54 in artanh
-_remainder = Pair(
-    horner(0.666664183139801, 0.40021446347236633, 0.2800278067588806, 0.2800835967063904),
-    horner(
-        0.6666666666667773, 0.3999999999603683, 0.285714290594341, 0.22222192828815415, 0.18182816257062392,
-        0.1536425915934008, 0.13586663473956823, 0.09901025132742966, 0.17743586707790354,
-    ),
+# (z - log(1 + z)) / z**2, 0 <= z <= 1: 2**-27 in the logarithm
+_deficit_slope_f32 = horner(
+    0.4999993145465851, -0.33330464363098145, 0.24958083033561707, -0.19692978262901306, 0.15349267423152924,
+    -0.10671795904636383, 0.0575934499502182, -0.020174268633127213, 0.0033132079988718033,
 )  # fmt: skip
+# (2 artanh(s) / s - 2) / s**2 as a polynomial of s**2, s <= 1/3: 2**-54 in artanh
+_remainder_f64 = horner(
+    0.6666666666667773, 0.3999999999603683, 0.285714290594341, 0.22222192828815415, 0.18182816257062392,
+    0.1536425915934008, 0.13586663473956823, 0.09901025132742966, 0.17743586707790354,
+)  # fmt: skip
+
+
+def _deficit_f32(z):
+    """Two factors of z - log(1 + z), 0 <= z <= 1."""
+    return z * z, _deficit_slope_f32(z)
+
+
+def _deficit_f64(z):  # as in `logarithm`: in float64 the division costs less than ten more terms
+    s = z / (2.0 + z)
+    w = s * s
+    return s, fma(-w, _remainder_f64(w), z)
+
+
+_deficit = Pair(_deficit_f32, _deficit_f64)
 
 
 def _softplus_within(low):
     def softplus(x):
-        """log(1 + exp(x)) = max(x, 0) + log1p(exp(-|x|))."""
+        """log(1 + exp(x)) = max(x, 0) + log(1 + z), z = exp(-|x|)."""
         above = -abs(x)
         r, shifted = reduced(low if above < low else above, 64.0)
         scale, t = power(shifted), growth(r)
-        scaled = fma(scale, t, scale)  # 2**64 exp(-|x|), and what its rounding lost
-        lost = fma(scale, t, scale - scaled)
+        scaled = fma(scale, t, scale)  # 2**64 z: normal
         z = scaled * 2.0**-64
-        s = z / (2.0 + z)  # as in `logarithm`
-        w = s * s
-        rest = fma(-w, _remainder(w), z)
-        correction = fma(lost, fma(s, -1.5 * 2.0**-64, 2.0**-64), -(s * rest))  # 1 - 1.5 s is 1 / (1 + z) roughly
-        large, small = (x, z) if x > z else (z, x if x > 0.0 else 0.0)
-        return large + (small + correction)
+        lost = fma(scale, t, scale - scaled) * fma(z, -0.5 * 2.0**-64, 2.0**-64)  # roughly / (1 + z)
+        a, b = _deficit(z)
+        # The smaller of x and z joins the correction first, so that one rounding of the result's size remains.
+        larger, smaller = (x, z) if x > z else (z, x if x > 0.0 else 0.0)
+        return larger + (fma(-a, b, smaller) + lost)
 
     return softplus
 
