@@ -82,6 +82,7 @@ def fresh(name: str, torch_name: str, x) -> dict[str, Callable[[], object]]:
 def backward(name: str, dy, x, out) -> dict[str, Callable[[], object]]:
     """Ways to get dy * f'(x) when the forward pass kept x."""
     aten = torch.ops.aten
+    kept = aten.log_sigmoid_forward(x)[1] if name == "log_sigmoid" else None  # exp(-|x|), as autograd keeps it
     ways: dict[str, dict[str, Callable[[], object]]] = {
         "relu": {"out": lambda: aten.threshold_backward.grad_input(dy, x, 0, grad_input=out)},
         "leaky_relu": {"out": lambda: aten.leaky_relu_backward.grad_input(dy, x, 0.01, False, grad_input=out)},
@@ -93,7 +94,7 @@ def backward(name: str, dy, x, out) -> dict[str, Callable[[], object]]:
         },
         "sigmoid": {"two": lambda: aten.sigmoid_backward.grad_input(dy, torch.sigmoid(x), grad_input=out)},
         "tanh": {"two": lambda: aten.tanh_backward.grad_input(dy, torch.tanh(x), grad_input=out)},
-        "log_sigmoid": {"out": lambda: aten.log_sigmoid_backward.grad_input(dy, x, x.new_empty(0), grad_input=out)},
+        "log_sigmoid": {"out": lambda: aten.log_sigmoid_backward.grad_input(dy, x, kept, grad_input=out)},
         "softplus": {"out": lambda: aten.softplus_backward.grad_input(dy, x, 1, 20, grad_input=out)},
         "softsign": {"ops": lambda: torch.div(dy, torch.abs(x).add_(1).square_(), out=out)},
         "silu": {"out": lambda: aten.silu_backward.grad_input(dy, x, grad_input=out)},

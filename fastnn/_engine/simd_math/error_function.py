@@ -1,11 +1,11 @@
-"""erf, erfc, the normal distribution, and gelu with its derivative.
+"""erf, erfc and the normal distribution.
 
 Two ideas carry all of it:
 
 * log2(erfc(x)) is close to a parabola, so that erf(x) = 1 - 2**(a polynomial) needs few terms where erf is near 1.
 * normal_cdf(-a) = mills(a) * exp(-a**2 / 2) keeps the relative accuracy of the left tail. mills(a) decays slowly,
-  like 1 / (a sqrt(2 pi)), and is a ratio of polynomials with positive coefficients: nothing cancels. The rounding
-  error of a**2, up to exp(100) ulps in the exponential, is recovered by a second fma.
+  like 1 / (a sqrt(2 pi)), and is a ratio of polynomials (float32) or a polynomial of a / (a + 5.5). The rounding error of
+  a**2, which the exponential would magnify a thousandfold, is recovered by a second fma.
 
 Coefficients are minimax (Remez in 45 digits, rounded); each comment gives interval and error.
 """
@@ -64,6 +64,7 @@ _log2_erfc_f64 = horner(
     -7.014797402168788e-12,
 )  # fmt: skip
 
+
 def _erf_f64(x):
     a = abs(x)
     a = 5.95 if a > 5.95 else a
@@ -87,8 +88,8 @@ _exp2_single = horner(
     0.009618488786503926, 0.0013399931543237762, 0.00015345843076091086,
 )  # fmt: skip
 # mills(a), 0 <= a < 14.6, as a ratio of polynomials: 2**-27
-_mills_single_p = horner(48.369345088230695, 42.419962538637, 17.74067753687216, 3.9357831867993167, 0.3989468356468248)
-_mills_single_q = horner(96.73868959768139, 162.0262731051488, 116.3898033669056, 45.45491832170331, 9.866162359917546, 1.0)
+_mills_p = horner(48.369345088230695, 42.419962538637, 17.74067753687216, 3.9357831867993167, 0.3989468356468248)
+_mills_q = horner(96.73868959768139, 162.0262731051488, 116.3898033669056, 45.45491832170331, 9.866162359917546, 1.0)
 
 
 def bell_single(s):
@@ -99,10 +100,11 @@ def bell_single(s):
 
 
 def mills_single(a):
-    return _mills_single_p(a) / _mills_single_q(a)
+    """mills(a), 0 <= a < 14.6."""
+    return _mills_p(a) / _mills_q(a)
 
 
-def _left_tail_single(a):
+def left_tail_single(a):
     """normal_cdf(-a), a >= 0, beyond 14.6 less than any float32."""
     a = 14.6 if a > 14.6 else a
     return mills_single(a) * bell_single(a * a)
@@ -110,13 +112,13 @@ def _left_tail_single(a):
 
 @Double
 def _normal_cdf_single(x):
-    tail = _left_tail_single(abs(x))
+    tail = left_tail_single(abs(x))
     return 1.0 - tail if x > 0.0 else tail
 
 
 @Double
 def _erfc_single(x):
-    tail = 2.0 * _left_tail_single(_SQRT2 * abs(x))
+    tail = 2.0 * left_tail_single(_SQRT2 * abs(x))
     return 2.0 - tail if x < 0.0 else tail
 
 
@@ -172,25 +174,30 @@ def mills(a):
     return m, fma(error_of_v * d * (1.0 / _MILLS_SHIFT), fma(fma(a, m, -INV_SQRT_2PI), d, m), error)
 
 
+def a_mills(a):
+    """a mills(a), 0 <= a <= 39, as (m, most of the error of m): 2 ulp."""
+    w = a / (a + _MILLS_SHIFT)
+    v = w - _MILLS_CENTRE
+    slope = fma(v, _mills_bend(v), _MILLS_1)
+    g = fma(v, slope, _MILLS_0)
+    m = w * g
+    return m, fma(w, fma(v, slope, _MILLS_0 - g), fma(w, g, -m))
+
+
 def scaled(m, error_of_m, square, error_of_square):
-    """(m + its error) exp(-(square + its error) / 2) 2**128: the 2**128 keeps what will be subnormal normal till then."""
+    """(m + its error) exp(-(square + its error) / 2) 2**128: 2**128 keeps normal what will be subnormal."""
     shifted = fma(square, -_HALF_LOG2E, _ROUND_64)
     f = fma(square, -_HALF_LOG2E, -(shifted - _ROUND_64))
     f = f - fma(error_of_square, _HALF_LOG2E, square * _HALF_LOG2E_LOW)
     return (m + fma(m, f * exp2_slope(f), error_of_m)) * f64_from_bits((f64_bits(shifted) + 1151) << 52)
 
 
-def left_tail(a, square, error_of_square):
-    """2**128 normal_cdf(-a)."""
-    m, error_of_m = mills(a)
-    return scaled(m, error_of_m, square, error_of_square)
-
-
 def _normal_cdf_f64(x):
     a = abs(x)
     a = 39.0 if a > 39.0 else a
     s = a * a
-    tail = left_tail(a, s, fma(a, a, -s))
+    m, error_of_m = mills(a)
+    tail = scaled(m, error_of_m, s, fma(a, a, -s))
     return fma(tail, -(2.0**-128), 1.0) if x > 0.0 else tail * 2.0**-128
 
 

@@ -21,9 +21,10 @@ _quadratic_f64 = horner(
     0.00019841269888490473, 2.4801488164669676e-05, 2.755706969000863e-06, 2.763246584456955e-07,
     2.520913353478713e-08,
 )  # fmt: skip
-# the same, |r| < 1/2: 2**-27 and 2**-57 in expm1(r)
+# the same, |r| < 1/2: 2**-30 and 2**-57 in expm1(r)
 _quadratic_wide_f32 = horner(
-    0.5, 0.16666662693023682, 0.041665852069854736, 0.008333759382367134, 0.0013982286909595132, 0.0001979898224817589
+    0.5, 0.1666666716337204, 0.041666582226753235, 0.008333174511790276, 0.001389855402521789,
+    0.00019965125829912722, 2.2289437765721232e-05,
 )  # fmt: skip
 _quadratic_wide_f64 = horner(
     0.49999999999999994, 0.16666666666666632, 0.04166666666667151, 0.008333333333352193, 0.0013888888887736836,
@@ -88,40 +89,49 @@ def clamped(x, low, high):
     return high if x > high else x
 
 
-def _scaled(m, shifted, tiny):
-    """m * 2**(n + 1) from power(shifted) = 2**n, n >= -300; `tiny` where that may be subnormal."""
-    return m * power(shifted + 64.0 if tiny else shifted) * (2.0**-63 if tiny else 2.0)
+def _product_f32(m, shifted):
+    bits = f32_bits(shifted)
+    half = bits >> 1
+    return m * f32_from_bits(half << 23) * f32_from_bits((bits - half) << 23)
 
 
-def _exponential(r, shifted, tiny):
-    return _scaled(fma(r, fma(r, quadratic(r), 1.0), 1.0), shifted, tiny)
+def _product_f64(m, shifted):
+    bits = f64_bits(shifted)
+    half = bits >> 1
+    return m * f64_from_bits(half << 52) * f64_from_bits((bits - half) << 52)
 
 
-def _exp_within(low, tiny, high):
-    """exp and exp_sum for a format where exp underflows to 0 at `low`, to normals down to `tiny`, to inf at `high`."""
+#: m * 2**n for n + 2 bias in the low bits of shifted: two factors, so that only the result overflows or is subnormal.
+_product = Pair(_product_f32, _product_f64)
+
+
+def _exponential(r, shifted):
+    return _product(fma(r, fma(r, quadratic(r), 1.0), 1.0), shifted)
+
+
+def _exp_within(low, high, bias):
+    """exp and exp_sum for a format where exp is 0 below `low` and inf above `high`."""
 
     def exp(x):
         """e**x."""
-        x = clamped(x, low, high)
-        r, shifted = reduced(x, -1.0)
-        return _exponential(r, shifted, x < tiny)
+        r, shifted = reduced(clamped(x, low, high), bias)
+        return _exponential(r, shifted)
 
     def exp_sum(x, correction):
         """e**(x + correction) for a correction of the size of x's rounding error."""
-        x = clamped(x, low, high)
-        r, shifted = reduced(x, -1.0)
-        return _exponential(r + correction, shifted, x < tiny)
+        r, shifted = reduced(clamped(x, low, high), bias)
+        return _exponential(r + correction, shifted)
 
     return exp, exp_sum
 
 
-def _exp2_within(low, tiny, high):
+def _exp2_within(low, high, bias):
     def exp2(x):
         """2**x."""
         x = clamped(x, low, high)
-        n, shifted = nearest(x, 1.0, -1.0)
+        n, shifted = nearest(x, 1.0, bias)
         f = x - n
-        return _scaled(fma(f, exp2_slope(f), 1.0), shifted, x < tiny)
+        return _product(fma(f, exp2_slope(f), 1.0), shifted)
 
     return exp2
 
@@ -129,23 +139,22 @@ def _exp2_within(low, tiny, high):
 def _expm1_within(low, high):
     def expm1(x):
         """e**x - 1."""
-        near = abs(x) < 0.5  # here n would be -1 or 1, and half of the digits of t would cancel against 2**n - 1
+        near = abs(x) < 0.5  # with n = -1 or 1 most of the digits would cancel against 2**n - 1
         bounded = clamped(x, low, high)
         r, shifted = reduced(bounded, -1.0)
         r = x if near else r
         t = fma(r * r, _quadratic_wide(r), r)
         half = power(shifted)
-        # far out 2**n - 1 is not exact, and near 0 the other order would not be
-        far = (x > 16.6) & (x < 18.3)
-        y = 2.0 * ((half if far else 0.0) + fma(half, t, -0.5 if far else half - 0.5))
-        y = t if near else y
+        # Where 2**n - 1 stops to be exact the 1 is taken off the smaller term; elsewhere that would round twice.
+        inexact = (x > 16.6) & (x < 18.8)
+        y = (half if inexact else 0.0) + fma(half, t, -0.5 if inexact else half - 0.5)
+        y = t if near else 2.0 * y
         return x if x == 0.0 else y
 
     return expm1
 
 
-_f32 = _exp_within(-104.0, -86.0, 89.0)
-_f64 = _exp_within(-746.0, -707.0, 710.0)
+_f32, _f64 = _exp_within(-104.0, 89.0, 127.0), _exp_within(-746.0, 710.0, 1023.0)
 exp, exp_sum = Pair(_f32[0], _f64[0]), Pair(_f32[1], _f64[1])
-exp2 = Pair(_exp2_within(-151.0, -125.0, 128.0), _exp2_within(-1076.0, -1021.0, 1024.0))
+exp2 = Pair(_exp2_within(-151.0, 128.0, 127.0), _exp2_within(-1076.0, 1024.0, 1023.0))
 expm1 = Pair(_expm1_within(-30.0, 89.0), _expm1_within(-50.0, 710.0))

@@ -11,14 +11,23 @@ alone leaves 6 ulp at two thirds of the time, and 3 ulp with corrections that ta
 
 from ..pairs import Double, Pair
 from ..primitives import fma, to_f32, to_f64
-from .error_function import INV_SQRT_2PI, INV_SQRT_2PI_LOW, bell_single, left_tail, mills, mills_single, scaled
+from .error_function import (
+    INV_SQRT_2PI,
+    INV_SQRT_2PI_LOW,
+    a_mills,
+    bell_single,
+    left_tail_single,
+    mills,
+    mills_single,
+    scaled,
+)
 
 
 @Double
 def _gelu_single(x):
     a = abs(x)
     a = 14.6 if a > 14.6 else a
-    return (-0.0 if x < 0.0 else x) - a * mills_single(a) * bell_single(a * a)
+    return fma(-a, left_tail_single(a), -0.0 if x < 0.0 else x)
 
 
 @Double
@@ -41,7 +50,8 @@ def _gelu_f64(x):
     a = abs(x)
     a = 39.0 if a > 39.0 else a
     s = a * a
-    tail = a * left_tail(a, s, fma(a, a, -s))
+    m, error_of_m = a_mills(a)
+    tail = scaled(m, error_of_m, s, fma(a, a, -s))
     return fma(tail, -(2.0**-128), -0.0 if x < 0.0 else x)
 
 

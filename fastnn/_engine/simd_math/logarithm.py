@@ -12,21 +12,39 @@ from ..pairs import Pair, horner
 from ..primitives import f32_bits, f32_from_bits, f64_bits, f64_from_bits, fma
 from .exponential import LN2, LOG2E
 
-# (2 artanh(s) / s - 2) / s**2 as a polynomial of s**2, s < 1/5: 2**-28 and 2**-55 in artanh
-_remainder = Pair(
-    horner(0.666669487953186, 0.3995765745639801, 0.30364513397216797),
-    horner(
-        0.6666666666667271, 0.39999999996156194, 0.28571429396707054, 0.22222138360957483, 0.1818636261015769,
-        0.1525004496520848, 0.15369391580369976,
-    ),
+# (f - log(1 + f)) / f**2, -1/4 <= f <= 1/2: 2**-27 in the logarithm
+_slope_f32 = horner(
+    0.5, -0.33333462476730347, 0.2500019371509552, -0.19990353286266327, 0.16642485558986664, -0.1447596549987793,
+    0.13212260603904724, -0.10596168041229248, 0.04606495425105095,
+)  # fmt: skip
+# the same, sqrt(1/2) <= 1 + f <= sqrt(2): 2**-27
+_slope_log2_f32 = horner(
+    0.5, -0.3333333134651184, 0.250008225440979, -0.20001257956027985, 0.16623328626155853, -0.14201079308986664,
+    0.13159827888011932, -0.12766067683696747, 0.07640883326530457,
+)  # fmt: skip
+# (2 artanh(s) / s - 2) / s**2 as a polynomial of s**2, s <= 1/5: 2**-55 in artanh
+_remainder_f64 = horner(
+    0.6666666666667271, 0.39999999996156194, 0.28571429396707054, 0.22222138360957483, 0.1818636261015769,
+    0.1525004496520848, 0.15369391580369976,
 )  # fmt: skip
 
 
-def _deficit(f):
-    """(s, rest) with log(1 + f) = f - s * rest."""
+def _deficit_f32(f):
+    return f * f, _slope_f32(f)
+
+
+def _deficit_log2_f32(f):
+    return f * f, _slope_log2_f32(f)
+
+
+def _deficit_f64(f):
     s = f / (2.0 + f)
     w = s * s
-    return s, fma(-w, _remainder(w), f)
+    return s, fma(-w, _remainder_f64(w), f)
+
+
+#: (a, b) with log(1 + f) = f - a * b; for the fractions of log and log1p, and for those of log2
+_deficit, _deficit_log2 = Pair(_deficit_f32, _deficit_f64), Pair(_deficit_log2_f32, _deficit_f64)
 
 
 def _exponent_f32(x, split, offset):
@@ -63,16 +81,16 @@ def _with_limits(y, x, pole):
 def log(x):
     """The natural logarithm."""
     e, f = _normalised(x, 4.0 / 3.0)
-    s, rest = _deficit(f)
-    return _with_limits(fma(e, LN2, fma(-s, rest, f)), x, 0.0)
+    a, b = _deficit(f)
+    return _with_limits(fma(e, LN2, fma(-a, b, f)), x, 0.0)
 
 
 def _log2_with(log2e_low):
     def log2(x):
         """The logarithm to base 2."""
         e, f = _normalised(x, 2.0**0.5)
-        s, rest = _deficit(f)
-        low = fma(-(s * LOG2E), rest, f * log2e_low)
+        a, b = _deficit_log2(f)
+        low = fma(-(a * LOG2E), b, f * log2e_low)
         return _with_limits(e + fma(f, LOG2E, low), x, 0.0)
 
     return log2
@@ -83,8 +101,8 @@ def log1p(x):
     quarter = 0.25 * x
     e, scale = _exponent(quarter + 0.25, 4.0 / 3.0, 2.0)
     f = fma(quarter, scale, fma(0.25, scale, -1.0))
-    s, rest = _deficit(f)
-    y = _with_limits(fma(e, LN2, fma(-s, rest, f)), x, -1.0)
+    a, b = _deficit(f)
+    y = _with_limits(fma(e, LN2, fma(-a, b, f)), x, -1.0)
     return x if abs(x) < 2.0**-60 else y
 
 

@@ -40,15 +40,15 @@ def _sigmoid_within(high):
     return sigmoid, sigmoid_sum
 
 
-# (tanh(x) - x) / x**3 as a ratio of polynomials of x**2, |x| < 1: 2**-29 and 2**-60 in tanh
+# (tanh(x) - x) / x**3 as a function of x**2, |x| < 0.9: a polynomial (2**-29 in tanh), a ratio (2**-60)
 _tanh_p = Pair(
-    horner(-0.333333283662796, -0.0017235050909221172, 5.634366243612021e-05),
+    horner(
+        -0.33333322405815125, 0.13332979381084442, -0.05392928421497345, 0.021663213148713112,
+        -0.008263555355370045, 0.0025814769323915243, -0.00045494307414628565,
+    ),
     horner(-0.33333333333333326, -0.021404497185610057, -0.00024303517259283242, -1.716583807217709e-08),
-)
-_tanh_q = Pair(
-    horner(1.0, 0.4051687717437744),
-    horner(1.0, 0.46421349155682445, 0.02450974023579657, 0.0002540383765999365),
-)
+)  # fmt: skip
+_tanh_q = Pair(horner(1.0), horner(1.0, 0.46421349155682445, 0.02450974023579657, 0.0002540383765999365))
 
 
 def _with_sign_f32(y, x):
@@ -69,7 +69,7 @@ def tanh(x):
     r, shifted = reduced(a + a, 0.0)
     large = power(shifted)
     square = a * a
-    near = a < 1.0
+    near = a < 0.9
     numerator = square * _tanh_p(square) if near else 1.0
     denominator = _tanh_q(square) if near else fma(large, growth(r), large + 1.0)
     return _with_sign(fma(a if near else -2.0, numerator / denominator, a if near else 1.0), x)
@@ -113,7 +113,7 @@ def _softplus_within(low):
         a, b = _deficit(z)
         # The smaller of x and z joins the correction first, so that one rounding of the result's size remains.
         larger, smaller = (x, z) if x > z else (z, x if x > 0.0 else 0.0)
-        return larger + (fma(-a, b, smaller) + lost)
+        return larger + fma(-a, b, smaller + lost)
 
     return softplus
 
