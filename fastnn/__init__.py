@@ -28,13 +28,11 @@ def __getattr__(name: str):
         return importlib.import_module(f"fastnn.{name}")
     if name in _HOME:
         value = getattr(importlib.import_module(_HOME[name]), name)
-    elif not name.startswith("_"):
-        try:
-            value = getattr(importlib.import_module("fastnn.activations"), name)
-        except AttributeError:
-            raise AttributeError(f"module 'fastnn' has no attribute {name!r}") from None
     else:
-        raise AttributeError(f"module 'fastnn' has no attribute {name!r}")
+        activations = importlib.import_module("fastnn.activations")
+        if name.startswith("_") or name not in activations.__all__:
+            raise AttributeError(f"module 'fastnn' has no attribute {name!r}")
+        value = getattr(activations, name)
     globals()[name] = value
     return value
 

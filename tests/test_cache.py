@@ -72,6 +72,15 @@ def test_no_usable_folder_costs_one_warning(tmp_path):
     assert "not kept on disk" in output
 
 
+def test_no_usable_folder_where_warnings_are_errors(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    code = "import warnings; warnings.simplefilter('error')\nimport time, numpy as np, fastnn as fnn\n"
+    code += "x = np.zeros(100_000, np.float32); fnn.relu(x); start = time.perf_counter(); fnn.relu(x)\n"
+    code += "assert time.perf_counter() - start < 0.05  # compiled: as Python it takes longer than that\n"
+    done = run_python(code, FASTNN_CACHE_DIR=str(tmp_path / "file"))
+    assert "not kept on disk" in done.stderr
+
+
 def test_no_home(tmp_path):
     code = CALL.replace("import sys", "import sys, os; os.environ.pop('FASTNN_CACHE_DIR', None); import sys")
     output = run_python(code, HOME="/proc/nowhere", XDG_CACHE_HOME="/proc/nowhere").stdout

@@ -112,6 +112,27 @@ def test_environment_sets_the_limit():
     run_python(_SETUP + "assert fnn.get_num_threads() == 1", NUMBA_NUM_THREADS="1")
 
 
+@posix
+@pytest.mark.parametrize("delay", [0.1, 0.5, 1.0, 1.5, 2.0])
+def test_interrupt_while_compiling(delay, tmp_path):
+    """Ctrl-C arrives, whatever is being compiled, and afterwards everything works."""
+    code = f"""
+import os, signal, threading, time, numpy as np, fastnn as fnn
+threading.Timer({delay}, os.kill, (os.getpid(), signal.SIGINT)).start()
+x = np.linspace(-2, 2, 1001)
+try:
+    while True:
+        y = fnn.hard_swish(x)
+        assert abs(y - x * np.clip(x / 6 + 0.5, 0, 1)).max() < 1e-12
+        time.sleep(0.01)
+except KeyboardInterrupt:
+    pass
+for dtype in (np.float32, np.float64):
+    assert abs(fnn.relu6(x.astype(dtype)) - np.clip(x, 0, 6)).max() < 1e-6
+"""
+    run_python(code, FASTNN_CACHE_DIR=str(tmp_path))
+
+
 def test_the_interpreter_ends_while_helpers_spin():
     for _ in range(5):
         run_python(_SETUP)

@@ -60,8 +60,16 @@ def folder() -> Path | None:
         with tempfile.TemporaryFile(dir=path):
             return path
     except (OSError, RuntimeError) as error:  # RuntimeError: Path.home() of a user without one
-        warnings.warn(f"fastnn: compiled code is not kept on disk: {error}", RuntimeWarning, stacklevel=2)
+        _warn(f"compiled code is not kept on disk: {error}")
         return None
+
+
+def _warn(text: str) -> None:
+    """A warning that stays one where warnings are errors: the work goes on without the disk."""
+    try:
+        warnings.warn(f"fastnn: {text}", RuntimeWarning, stacklevel=3)
+    except RuntimeWarning as warning:
+        print(warning, file=sys.stderr)
 
 
 def read(name: str) -> bytes | None:
@@ -87,7 +95,7 @@ def remove(path: Path) -> None:
     try:
         path.unlink(missing_ok=True)
     except OSError as error:
-        warnings.warn(f"fastnn: damaged cache file {path} stays: {error}", RuntimeWarning, stacklevel=2)
+        _warn(f"damaged cache file {path} stays: {error}")
 
 
 def write(name: str, payload: bytes) -> None:
@@ -104,7 +112,7 @@ def write(name: str, payload: bytes) -> None:
     except OSError as error:
         if temporary:
             remove(Path(temporary))
-        warnings.warn(f"fastnn: compiled code is not kept on disk: {error}", RuntimeWarning, stacklevel=2)
+        _warn(f"compiled code is not kept on disk: {error}")
         _disable()
 
 

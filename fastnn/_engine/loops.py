@@ -9,6 +9,7 @@ import threading
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ import numpy as np
 from . import cache, kernels, native, runtime
 from . import loop_layout as L
 from .fingerprint import fingerprint
+from .shield import shielded
 
 #: With NUMBA_DISABLE_JIT=1 formulas run as the plain Python they are.
 JIT = os.environ.get("NUMBA_DISABLE_JIT", "0") in ("", "0")
@@ -136,13 +138,18 @@ def _kernel(formula: Formula, dtype, of_arrays: bool) -> tuple[int, int]:
     return address, cost
 
 
+def _compile(formula: Formula, dtype) -> None:
+    with _COMPILING:
+        _kernel(formula, dtype, False)
+
+
 def compile_now(formula: Formula) -> None:
     """Compile a user's formula for float32 and float64, or say why that is impossible."""
     for dtype in (np.float32, np.float64):
         try:
             if JIT:
-                with _COMPILING:
-                    _kernel(formula, dtype, False)
+                if shielded(partial(_compile, formula, dtype)):
+                    raise KeyboardInterrupt
             else:
                 formula.function(*[dtype(1)] * (formula.operands - 1))
         except Exception as error:
@@ -154,22 +161,12 @@ def _RESOLVE(number, of_arrays):
     """The driver calls this, inside a ufunc call, for a kernel it meets for the first time.
 
     No exception can leave it: what is raised here, Ctrl-C included, would be dropped while the loop runs on
-    without a kernel. So the work is done on a thread of its own, which no Ctrl-C reaches.
+    without a kernel.
     """
     loop = _LOOPS[number]
-    worker = threading.Thread(target=_resolve_or_interpret, args=(loop, bool(of_arrays)), daemon=True)
-    interrupted = False
-    try:
-        worker.start()
-    except RuntimeError:  # no more threads, or the interpreter is ending
-        _resolve_or_interpret(loop, bool(of_arrays))
-    while worker.is_alive():
-        try:
-            worker.join()
-        except KeyboardInterrupt:
-            interrupted = True
-    if interrupted:
-        _thread.interrupt_main()
+    if shielded(lambda: _resolve_or_interpret(loop, bool(of_arrays))):
+        # Delivered after this call has returned: raised inside, it would be dropped too.
+        threading.Timer(0.005, _thread.interrupt_main).start()
 
 
 def _resolve_or_interpret(loop: Loop, of_arrays: bool) -> None:

@@ -15,7 +15,8 @@ __all__ = ["f32_bits", "f32_from_bits", "f64_bits", "f64_from_bits", "fma", "sel
 
 def fma(a, b, c):
     """a * b + c, rounded once."""
-    kind = type(a)
+    kinds = {type(a), type(b), type(c)}  # a Python float among them is a constant, and weak
+    kind = np.float32 if np.float32 in kinds and np.float64 not in kinds else np.float64
     if kind is np.float32:  # the float64 product is exact; double rounding of the sum is the rare half-ulp case
         return np.float32(np.float64(a) * np.float64(b) + np.float64(c))
     if isfinite(a) and isfinite(b) and isfinite(c):
@@ -25,7 +26,7 @@ def fma(a, b, c):
                 return kind(float(exact))
             except OverflowError:
                 return kind(np.inf if exact > 0 else -np.inf)
-    return a * b + c
+    return kind(a) * kind(b) + kind(c)
 
 
 def f32_bits(x):

@@ -6,11 +6,13 @@ import ctypes
 import os
 import platform
 import struct
+import threading
 
 import numpy as np
 
 from . import cache, native
 from . import pool_layout as P
+from .shield import shielded
 
 #: Exported functions of the driver's object file, in the order of its address table.
 _NAMES = ("inner_loop", "chunk", "helper", "stop")
@@ -98,20 +100,23 @@ def _prepare_pool(limit: int) -> None:
     c.pthread_cond_init(ctypes.c_void_p(address + 8 * P.CONDITION), None)
 
 
-def _load() -> dict[str, int]:
+def _load() -> None:
     object_file = cache.fetch("driver", _compile_driver)
-    return dict(zip(_NAMES, native.load(object_file, *(f"fastnn_{name}" for name in _NAMES)), strict=True))
+    found = dict(zip(_NAMES, native.load(object_file, *(f"fastnn_{name}" for name in _NAMES)), strict=True))
+    addresses.update(found)
+    pool[P.HELPER] = found["helper"]
 
 
 addresses: dict[str, int] = {}
+_LOADING = threading.Lock()
 _prepare_pool(_initial_limit())
 
 
 def start() -> dict[str, int]:
     """Addresses of the driver's functions, loaded (or compiled) once."""
-    if not addresses:
-        addresses.update(_load())
-        pool[P.HELPER] = addresses["helper"]
+    with _LOADING:
+        if not addresses and shielded(_load):
+            raise KeyboardInterrupt
     return addresses
 
 
@@ -120,10 +125,15 @@ def _end() -> None:
         ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64)(addresses["stop"])(pool.ctypes.data)
 
 
+def _after_fork() -> None:
+    global _LOADING
+    _LOADING = threading.Lock()
+    _prepare_pool(1)  # one thread: worker processes come in numbers, and each may still ask for more
+
+
 atexit.register(_end)
 if hasattr(os, "register_at_fork"):
-    # one thread: worker processes come in numbers, and each may still ask for more
-    os.register_at_fork(after_in_child=lambda: _prepare_pool(1))
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 def get_num_threads() -> int:

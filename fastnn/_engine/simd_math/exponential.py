@@ -52,7 +52,7 @@ def _power_f64(shifted):
 
 
 def _reduction(round_to_one, ln2_low):
-    """`nearest` and `reduced` for the format in which `round_to_one` + n has n + the exponent's bias in its low bits."""
+    """`nearest` and `reduced` for a format: `round_to_one` + n has n + the exponent's bias in its low bits."""
 
     def nearest(x, per_unit, offset):
         """(n, shifted): the integer next to x * per_unit, and power(shifted) = 2**(n + offset)."""
@@ -143,11 +143,13 @@ def _expm1_within(low, high):
         bounded = clamped(x, low, high)
         r, shifted = reduced(bounded, -1.0)
         r = x if near else r
-        t = fma(r * r, _quadratic_wide(r), r)
+        curve = _quadratic_wide(r)
+        t = fma(r * r, curve, r)
         half = power(shifted)
-        # Where 2**n - 1 stops to be exact the 1 is taken off the smaller term; elsewhere that would round twice.
-        inexact = (x > 16.6) & (x < 18.8)
-        y = (half if inexact else 0.0) + fma(half, t, -0.5 if inexact else half - 0.5)
+        # half * t, once more accurately; but where 2**n - 1 stops to be exact t is round enough to take off the 1.
+        inexact = (x > 16.6) & (x < 18.1)
+        scale, factor = (half, t) if inexact else (half * r, fma(r, curve, 1.0))
+        y = (half if inexact else 0.0) + fma(scale, factor, -0.5 if inexact else half - 0.5)
         y = t if near else 2.0 * y
         return x if x == 0.0 else y
 

@@ -6,7 +6,7 @@ With a = |x|, both are a step plus or minus something small in the tails that is
     gelu'(x) = [x > 0] +- (a / sqrt(2 pi) - mills(a)) exp(-a**2 / 2)
 
 where mills(a) = normal_cdf(-a) exp(a**2 / 2), see error_function. float32 is computed in float64: float32 arithmetic
-alone leaves 6 ulp at two thirds of the time, and 3 ulp with corrections that take as long.
+takes half of the time at 6 ulp, three quarters of it at 4 ulp with the errors of the ratio carried along.
 """
 
 from ..pairs import Double, Pair

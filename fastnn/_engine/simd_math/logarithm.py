@@ -1,7 +1,9 @@
 """log, log2 and log1p.
 
-x = 2**e (1 + f) with 3/4 <= 1 + f < 3/2. Then log(1 + f) = 2 artanh(s), s = f / (2 + f), is written as f minus
-something smaller, s (f - s**2 R(s**2)), in order that the leading term is exact.
+x = 2**e (1 + f) with 1 + f around 1, and log(1 + f) is f minus a product, smaller, in order that the leading term is
+exact: f**2 times a polynomial in float32; in float64, where that would take twenty terms, log(1 + f) = 2 artanh(s),
+s = f / (2 + f), is f - s (f - s**2 R(s**2)). Where 1 + f is split off decides how much e ln2 + log(1 + f) cancels:
+at 3/2 for log and log1p, at sqrt(2) for log2.
 
 Coefficients are minimax (Remez, rounded one by one); each comment gives interval and error.
 """
@@ -17,10 +19,10 @@ _slope_f32 = horner(
     0.5, -0.33333462476730347, 0.2500019371509552, -0.19990353286266327, 0.16642485558986664, -0.1447596549987793,
     0.13212260603904724, -0.10596168041229248, 0.04606495425105095,
 )  # fmt: skip
-# the same, sqrt(1/2) <= 1 + f <= sqrt(2): 2**-27
+# (f - log(1 + f)) log2(e) / f**2, sqrt(1/2) <= 1 + f <= sqrt(2): 2**-30
 _slope_log2_f32 = horner(
-    0.5, -0.3333333134651184, 0.250008225440979, -0.20001257956027985, 0.16623328626155853, -0.14201079308986664,
-    0.13159827888011932, -0.12766067683696747, 0.07640883326530457,
+    0.7213475108146667, -0.48089799284935, 0.360675185918808, -0.28857341408729553, 0.2404208779335022,
+    -0.2050422728061676, 0.17962594330310822, -0.1727897971868515, 0.16543911397457123, -0.09126262366771698,
 )  # fmt: skip
 # (2 artanh(s) / s - 2) / s**2 as a polynomial of s**2, s <= 1/5: 2**-55 in artanh
 _remainder_f64 = horner(
@@ -43,8 +45,13 @@ def _deficit_f64(f):
     return s, fma(-w, _remainder_f64(w), f)
 
 
-#: (a, b) with log(1 + f) = f - a * b; for the fractions of log and log1p, and for those of log2
-_deficit, _deficit_log2 = Pair(_deficit_f32, _deficit_f64), Pair(_deficit_log2_f32, _deficit_f64)
+def _deficit_log2_f64(f):
+    a, b = _deficit_f64(f)
+    return a * LOG2E, b
+
+
+#: (a, b) with a * b = f - log(1 + f), for the fractions of log and log1p; and log2(e) times that, for those of log2
+_deficit, _deficit_log2 = Pair(_deficit_f32, _deficit_f64), Pair(_deficit_log2_f32, _deficit_log2_f64)
 
 
 def _exponent_f32(x, split, offset):
@@ -61,6 +68,10 @@ def _exponent_f64(x, split, offset):
 
 
 _exponent = Pair(_exponent_f32, _exponent_f64)
+
+
+#: 2 / 1.5, and a little less, in order that a sum 1 + x that was rounded up to 1.5 is not split off there.
+_SPLIT = 1.3333
 
 
 def _normalised(x, split):
@@ -80,7 +91,7 @@ def _with_limits(y, x, pole):
 
 def log(x):
     """The natural logarithm."""
-    e, f = _normalised(x, 4.0 / 3.0)
+    e, f = _normalised(x, _SPLIT)
     a, b = _deficit(f)
     return _with_limits(fma(e, LN2, fma(-a, b, f)), x, 0.0)
 
@@ -90,7 +101,7 @@ def _log2_with(log2e_low):
         """The logarithm to base 2."""
         e, f = _normalised(x, 2.0**0.5)
         a, b = _deficit_log2(f)
-        low = fma(-(a * LOG2E), b, f * log2e_low)
+        low = fma(-a, b, f * log2e_low)
         return _with_limits(e + fma(f, LOG2E, low), x, 0.0)
 
     return log2
@@ -99,7 +110,7 @@ def _log2_with(log2e_low):
 def log1p(x):
     """log(1 + x)."""
     quarter = 0.25 * x
-    e, scale = _exponent(quarter + 0.25, 4.0 / 3.0, 2.0)
+    e, scale = _exponent(quarter + 0.25, _SPLIT, 2.0)
     f = fma(quarter, scale, fma(0.25, scale, -1.0))
     a, b = _deficit(f)
     y = _with_limits(fma(e, LN2, fma(-a, b, f)), x, -1.0)

@@ -1,4 +1,5 @@
-"""sigmoid, tanh and softplus, each from one exponential that is not rounded before it is used.
+"""sigmoid, tanh and softplus, each from one exponential: 2**n and t = exp(r) - 1 (see `exponential`), whose product
+2**n (1 + t) is rounded only as part of the expression it stands in.
 
 Coefficients are minimax (Remez, rounded one by one); each comment gives interval and error.
 """
@@ -75,10 +76,10 @@ def tanh(x):
     return _with_sign(fma(a if near else -2.0, numerator / denominator, a if near else 1.0), x)
 
 
-# (z - log(1 + z)) / z**2, 0 <= z <= 1: 2**-27 in the logarithm
+# (z - log(1 + z)) / z**2, 0 <= z <= 1: 2**-30 in the logarithm
 _deficit_slope_f32 = horner(
-    0.4999993145465851, -0.33330464363098145, 0.24958083033561707, -0.19692978262901306, 0.15349267423152924,
-    -0.10671795904636383, 0.0575934499502182, -0.020174268633127213, 0.0033132079988718033,
+    0.49999988079071045, -0.33332714438438416, 0.24988864362239838, -0.19899621605873108, 0.16135157644748688,
+    -0.12479481101036072, 0.08323805034160614, -0.042113907635211945, 0.013691185973584652, -0.002084439154714346,
 )  # fmt: skip
 # (2 artanh(s) / s - 2) / s**2 as a polynomial of s**2, s <= 1/3: 2**-54 in artanh
 _remainder_f64 = horner(

@@ -80,7 +80,7 @@ def _reduced(x):
     low = (high - (r - back)) - (product + back)
     low = low - fma(n, _HALF_PI_MIDDLE, -product)
     low = fma(n, -_HALF_PI_LOW, low)
-    return _clamped(r), low, f64_bits(shifted)
+    return _clamped(r), low if abs(low) < 2.0**-50 else 0.0, f64_bits(shifted)
 
 
 def _sine_and_cosine(r, low):
