@@ -18,7 +18,8 @@ def fma(a, b, c):
     kinds = {type(a), type(b), type(c)}  # a Python float among them is a constant, and weak
     kind = np.float32 if np.float32 in kinds and np.float64 not in kinds else np.float64
     if kind is np.float32:  # the float64 product is exact; double rounding of the sum is the rare half-ulp case
-        return np.float32(np.float64(a) * np.float64(b) + np.float64(c))
+        a, b, c = (np.float64(np.float32(v)) for v in (a, b, c))
+        return np.float32(a * b + c)
     if isfinite(a) and isfinite(b) and isfinite(c):
         exact = Fraction(float(a)) * Fraction(float(b)) + Fraction(float(c))
         if exact:

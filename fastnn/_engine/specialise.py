@@ -20,7 +20,7 @@ from .pairs import Double, Pair
 #: No fast-math at all: strict IEEE arithmetic gives the vector body, its tail and every machine the same
 #: bits (arcp alone would turn float32 vector division, and only that, into an estimate), and fusing is
 #: explicit (fma). error_model="numpy" keeps division free of exceptions, hence of branches.
-OPTIONS = {"error_model": "numpy", "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+OPTIONS = {"error_model": "numpy", "no_cpython_wrapper": True, "no_cfunc_wrapper": True, "forceinline": True}
 
 _SPECIALISED: dict[tuple, Any] = {}
 
@@ -43,7 +43,9 @@ def jitted(function):
 def _retyped(formula, dtype):
     code = formula.__code__
     names = {name: formula.__globals__[name] for name in code.co_names if name in formula.__globals__}
-    scope = {"__name__": formula.__module__, **{name: _convert(value, dtype) for name, value in names.items()}}
+    # numba imports the module that a function names. That of a user's formula may be in the midst of its own import on
+    # another thread, which waits for this one: the copies belong here.
+    scope = {"__name__": __name__, **{name: _convert(value, dtype) for name, value in names.items()}}
     cells = tuple(types.CellType(_convert(cell.cell_contents, dtype)) for cell in formula.__closure__ or ())
     if dtype is np.float32:
         code = _with_weak_integers(code)

@@ -51,7 +51,7 @@ def _power_f64(shifted):
     return f64_from_bits(f64_bits(shifted) << 52)
 
 
-def _reduction(round_to_one, ln2_low):
+def _reduction(round_to_one, ln2, ln2_low):
     """`nearest` and `reduced` for a format: `round_to_one` + n has n + the exponent's bias in its low bits."""
 
     def nearest(x, per_unit, offset):
@@ -62,13 +62,13 @@ def _reduction(round_to_one, ln2_low):
     def reduced(x, offset):
         """(r, shifted) with exp(x) = exp(r) 2**n, power(shifted) = 2**(n + offset)."""
         n, shifted = nearest(x, LOG2E, offset)
-        return fma(n, -ln2_low, fma(n, -LN2, x)), shifted
+        return fma(n, -ln2_low, fma(n, -ln2, x)), shifted
 
     return nearest, reduced
 
 
-_f32 = _reduction(1.5 * 2.0**23 + 127.0, -1.904654299957768e-09)
-_f64 = _reduction(1.5 * 2.0**52 + 1023.0, 2.3190468138462996e-17)
+_f32 = _reduction(1.5 * 2.0**23 + 127.0, 0.6931471824645996, -1.904654299957768e-09)
+_f64 = _reduction(1.5 * 2.0**52 + 1023.0, LN2, 2.3190468138462996e-17)
 
 nearest, reduced = Pair(_f32[0], _f64[0]), Pair(_f32[1], _f64[1])
 #: 2**k of an integer k that `reduced` left in the low bits; -bias < k <= bias + 1

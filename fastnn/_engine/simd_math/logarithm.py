@@ -70,10 +70,6 @@ def _exponent_f64(x, split, offset):
 _exponent = Pair(_exponent_f32, _exponent_f64)
 
 
-#: 2 / 1.5, and a little less, in order that a sum 1 + x that was rounded up to 1.5 is not split off there.
-_SPLIT = 1.3333
-
-
 def _normalised(x, split):
     """(e, f) with x = 2**e (1 + f)."""
     small = x < 2.0**-100  # brought up, the others down, so that 2**e and 2**-e are normal
@@ -91,30 +87,32 @@ def _with_limits(y, x, pole):
 
 def log(x):
     """The natural logarithm."""
-    e, f = _normalised(x, _SPLIT)
+    e, f = _normalised(x, 4.0 / 3.0)
     a, b = _deficit(f)
     return _with_limits(fma(e, LN2, fma(-a, b, f)), x, 0.0)
 
 
-def _log2_with(log2e_low):
+def _log2_with(log2e, log2e_low):
     def log2(x):
         """The logarithm to base 2."""
         e, f = _normalised(x, 2.0**0.5)
         a, b = _deficit_log2(f)
         low = fma(-a, b, f * log2e_low)
-        return _with_limits(e + fma(f, LOG2E, low), x, 0.0)
+        return _with_limits(e + fma(f, log2e, low), x, 0.0)
 
     return log2
+
+
+log2 = Pair(_log2_with(1.4426950216293335, 1.925963033500e-08), _log2_with(LOG2E, 2.0355273740931033e-17))
 
 
 def log1p(x):
     """log(1 + x)."""
     quarter = 0.25 * x
-    e, scale = _exponent(quarter + 0.25, _SPLIT, 2.0)
-    f = fma(quarter, scale, fma(0.25, scale, -1.0))
+    e, scale = _exponent(quarter + 0.25, 4.0 / 3.0, 2.0)
+    shift = fma(0.25, scale, -1.0)
+    f = fma(quarter, scale, shift)
+    lost = fma(quarter, scale, shift - f)
     a, b = _deficit(f)
-    y = _with_limits(fma(e, LN2, fma(-a, b, f)), x, -1.0)
+    y = _with_limits(fma(e, LN2, f + fma(-a, b, lost)), x, -1.0)
     return x if abs(x) < 2.0**-60 else y
-
-
-log2 = Pair(_log2_with(1.925963033500e-08), _log2_with(2.0355273740931033e-17))
