@@ -1,5 +1,6 @@
 """From a scalar formula and its derivative to public functions: the decorator behind every activation."""
 
+import contextlib
 import functools
 import inspect
 import sys
@@ -202,19 +203,26 @@ def _public(name, doc, formula, signature_of, arrays, array_names=("x",), eager=
     parameters = list(inspect.signature(signature_of).parameters.values())[1:]
     names = tuple(p.name for p in parameters)
     spec = Formula(name, formula, arrays, names)
+    module = signature_of.__module__
     if eager:
         compile_now(spec)
     if not parameters or (eager and all(p.default is p.empty for p in parameters)):
-        return make_ufunc(name, doc, spec)
+        return _at_home(make_ufunc(name, doc, spec), module)
     general = make_ufunc(f"_{name}_general", doc, spec)
     defaults = tuple(float(p.default) for p in parameters if p.default is not p.empty)
     fixed = make_ufunc(f"_{name}_default", doc, spec, defaults) if len(defaults) == len(parameters) else None
-    module = signature_of.__module__
-    for ufunc in filter(None, (general, fixed)):  # where pickle looks for them
-        setattr(sys.modules[module], ufunc.__name__, ufunc)
+    for ufunc in filter(None, (general, fixed)):
+        setattr(sys.modules[module], ufunc.__name__, _at_home(ufunc, module))
     function = _wrapper(name, array_names, parameters, general, fixed)
     function.__doc__, function.__module__ = doc, module
     return function
+
+
+def _at_home(ufunc, module: str):
+    """The ufunc, told which module holds it: pickle need not search them all. NumPy before 2.2 has no room for it."""
+    with contextlib.suppress(AttributeError):
+        ufunc.__module__, ufunc.__qualname__ = module, ufunc.__name__
+    return ufunc
 
 
 def _wrapper(name, arrays, parameters, general, fixed) -> Callable:
