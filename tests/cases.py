@@ -53,7 +53,7 @@ class Case:
     from_output_absolute: float = 0.0
     saturates_at: float = float("inf")  #: where y has lost x, for backward_from_output against backward
     reference_ulps: float = 4.0  #: float64 ulps by which the reference itself may be off
-    shapes: tuple[tuple[int, ...], ...] = ((10,), (1000,), (100_000,), (1_000_000,), (16_000_000,))
+    shapes: tuple[tuple[int, ...], ...] = ((10,), (1000,), (10_000,), (100_000,), (1_000_000,), (16_000_000,))
     aliases: tuple[str, ...] = field(default=())
 
     def kinks_for(self, parameters=None):

@@ -25,10 +25,15 @@ from .memory import (
     store,
 )
 
-#: Turns of `pause` before a helper without work goes to sleep: some 50 us. A training loop's next call
-#: usually comes sooner; waking a sleeper costs the caller a few microseconds.
+#: Turns of `pause` that a thread waits for another before it offers its core to others: some 50 us.
 SPINS = 2000
+#: Offers (sched_yield) that a helper without work makes before it goes to sleep: about a millisecond. A training loop's
+#: next call usually comes sooner, and a sleeper is slow to wake.
+YIELDS = 2000
+#: With more helpers than this the system is left to find them cores.
+PLACED = 7
 
+_MASK = m.stack(8 * P.CORES_WORDS)
 _OLD_SIGNALS, _ALL_SIGNALS = m.stack(128), m.stack(128)
 
 
@@ -66,6 +71,9 @@ def wait_for_work(pool, seen):
         if spins < SPINS:
             pause()
             continue
+        if spins < SPINS + YIELDS:
+            call1(load(pool, P.YIELD), 0)
+            continue
         call1(load(pool, P.MUTEX_LOCK), pool + 8 * P.MUTEX)
         # Counted before the last look at JOBS; `run` writes JOBS before it looks here: one sees the other.
         atomic_add(pool + 8 * P.SLEEPERS, 1)
@@ -90,6 +98,23 @@ def helper(pool):
         atomic_add(pool + 8 * P.ACTIVE, -1)
         seen = wait_for_work(pool, seen)
     return 0
+
+
+def place_helpers(pool):
+    """Keep the helpers off this thread's core before they wake.
+
+    A virtual machine's idle core looks busy to its scheduler, which then wakes a helper on the caller's own core, to
+    wait there for milliseconds (1 in 2 times on a KVM guest of two cores).
+    """
+    core, started = call1(load(pool, P.CURRENT_CORE), 0) & 0xFFFFFFFF, load(pool, P.STARTED)
+    if started > PLACED or core >= 64 * P.CORES_WORDS:
+        return
+    mask = _MASK()
+    for k in range(P.CORES_WORDS):
+        store(mask, k, load(pool, P.CORES + k))
+    store(mask, core // 64, load(mask, core // 64) & ~(1 << (core % 64)))
+    for k in range(started):
+        call3(load(pool, P.SET_AFFINITY), load(pool, P.THREADS + k), 8 * P.CORES_WORDS, mask)
 
 
 def wake(pool):
@@ -134,6 +159,8 @@ def run(pool, job, context, chunks, threads):
     atomic_store(pool + 8 * P.OPEN, 1)
     atomic_add(pool + 8 * P.JOBS, 1)
     if atomic_load(pool + 8 * P.SLEEPERS):
+        if load(pool, P.SET_AFFINITY):
+            place_helpers(pool)
         wake(pool)
     drain(pool, 0)
     atomic_store(pool + 8 * P.OPEN, 0)

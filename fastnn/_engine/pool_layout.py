@@ -7,6 +7,7 @@ LIMIT = 0  # cores a call may use
 HELPER, MUTEX_LOCK, MUTEX_UNLOCK, CONDITION_WAIT, CONDITION_BROADCAST = 1, 2, 3, 4, 5  # addresses of functions
 CREATE, JOIN, SIGNAL_MASK, YIELD = 6, 7, 8, 9
 SIG_SETMASK, ENVIRONMENT = 10, 11
+SET_AFFINITY, CURRENT_CORE = 12, 13  # 0 where the system has none
 JOB, CONTEXT, CHUNKS, SHARES, STARTED = 16, 17, 18, 19, 20
 
 # Words that different threads write, each on a cache line of its own.
@@ -16,4 +17,6 @@ MUTEX, CONDITION = 72, 80  # 64 bytes each
 THREADS = 88  # helpers' handles
 NEXT = THREADS + MAX_HELPERS + 1  # a share's next chunk, every LINE words
 LINE = 8
-WORDS = NEXT + LINE * (MAX_HELPERS + 1)
+CORES = NEXT + LINE * (MAX_HELPERS + 1)  # the process's cpu_set_t
+CORES_WORDS = 16
+WORDS = CORES + CORES_WORDS

@@ -92,6 +92,11 @@ def _prepare_pool(limit: int) -> None:
         P.SIGNAL_MASK: c.pthread_sigmask,
         P.YIELD: c.sched_yield,
     }
+    if hasattr(c, "pthread_setaffinity_np") and hasattr(c, "sched_getcpu") and hasattr(os, "sched_getaffinity"):
+        functions |= {P.SET_AFFINITY: c.pthread_setaffinity_np, P.CURRENT_CORE: c.sched_getcpu}
+        for core in os.sched_getaffinity(0):
+            if core < 64 * P.CORES_WORDS:
+                pool[P.CORES + core // 64] |= np.uint64(1 << core % 64).view(np.intp)
     for word, function in functions.items():
         pool[word] = ctypes.cast(function, ctypes.c_void_p).value
     pool[P.HELPER] = addresses.get("helper", 0)
