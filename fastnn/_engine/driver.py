@@ -16,6 +16,10 @@ from .pool import stop as stop_helpers
 #: half of L1; streaming was slower again from 1024 on.
 BLOCK = 256
 
+#: Elements from which on the output is brought to a line boundary first. NumPy's large arrays begin 16 bytes past
+#: one, where every 64-byte store touches two lines (relu of a million float64 in place: 45 us instead of 65).
+ALIGNED = 4096
+
 _OPERANDS, _STEPS, _POINTERS = (m.stack(8 * L.MAX_OPERANDS) for _ in range(3))
 _SCRATCH = m.stack(8 * BLOCK * L.MAX_OPERANDS)
 _CONTEXT, _SAVED = m.stack(64), m.stack(64)
@@ -146,13 +150,24 @@ def blocks(record, args, steps, start, stop, flags):
 
 def direct(record, args, steps, start, stop, flags):
     """Elements start..stop as they lie in memory, in one call of the kernel."""
+    kernel = load(record, L.KERNEL_OF_ARRAYS) if flags & ARRAYS else load(record, L.KERNEL)
+    last, pointers = load(record, L.OPERANDS) - 1, _POINTERS()
+    if stop - start >= ALIGNED:
+        head = (-(load(args, last) + start * load(steps, last)) & 63) // load(record, L.SIZE)
+        if head:
+            point(record, args, steps, start, flags, pointers)
+            m.call2(kernel, pointers, head)
+            start += head
+    point(record, args, steps, start, flags, pointers)
+    m.call2(kernel, pointers, stop - start)
+
+
+def point(record, args, steps, start, flags, pointers):
+    """Addresses of the operands' elements from `start` on; parameters of one value stay where they are."""
     last, first_parameter = load(record, L.OPERANDS) - 1, load(record, L.PARAMETER)
-    pointers = _POINTERS()
     for k in range(last + 1):
         fixed = first_parameter <= k < last and not flags & ARRAYS
         store(pointers, k, load(args, k) + (0 if fixed else start * load(steps, k)))
-    kernel = load(record, L.KERNEL_OF_ARRAYS) if flags & ARRAYS else load(record, L.KERNEL)
-    m.call2(kernel, pointers, stop - start)
 
 
 def chunk(context, index):

@@ -22,8 +22,9 @@ from .shield import shielded
 #: With NUMBA_DISABLE_JIT=1 formulas run as the plain Python they are.
 JIT = os.environ.get("NUMBA_DISABLE_JIT", "0") in ("", "0")
 
-#: A call of this many ns pays a second core, however idle it is: 1.4 us to share out and cold caches over there.
-_PARALLEL_NS = 4000.0
+#: A call of this many ns pays a second core. Sharing out costs 0.4 us with a helper that waits, and 5 us with one that
+#: sleeps: 2 us lose little in the second case, and calls that come one after the other have the first.
+_PARALLEL_NS = 2000.0
 #: ns a float32 element takes on one core: this much to load and store it, and so much an instruction.
 _ELEMENT_NS, _INSTRUCTION_NS = 0.05, 0.008
 
