@@ -20,7 +20,7 @@ BLOCK = 256
 #: one, where every 64-byte store touches two lines (relu of a million float64 in place: 45 us instead of 65).
 ALIGNED = 4096
 
-_OPERANDS, _STEPS, _POINTERS = (m.stack(8 * L.MAX_OPERANDS) for _ in range(3))
+_POINTERS = m.stack(8 * L.MAX_OPERANDS)
 _SCRATCH = m.stack(8 * BLOCK * L.MAX_OPERANDS)
 _CONTEXT, _SAVED = m.stack(64), m.stack(64)
 
@@ -190,9 +190,6 @@ def chunk(context, index):
 def inner_loop(args, dims, steps, record):
     """What NumPy calls: void(char **args, intp *dims, intp *steps, void *data)."""
     n = load(dims, 0)
-    constants = load(record, L.CONSTANTS)
-    if constants:
-        args, steps = with_constants(record, args, steps, constants, _OPERANDS(), _STEPS())
     flags = analyse(record, args, steps, n)
     if not load(record, L.KERNEL_OF_ARRAYS if flags & ARRAYS else L.KERNEL):
         m.call2(load(record, L.RESOLVE), load(record, L.NUMBER), 1 if flags & ARRAYS else 0)
@@ -220,20 +217,6 @@ def inner_loop(args, dims, steps, record):
         m.call2(load(record, L.CHUNK), context, 0)
     m.restore_environment(saved)
     return 0
-
-
-def with_constants(record, args, steps, constants, operands, strides):
-    """The operands, with a record's own parameters put in before the output."""
-    last, first_parameter = load(record, L.OPERANDS) - 1, load(record, L.PARAMETER)
-    for k in range(first_parameter):
-        store(operands, k, load(args, k))
-        store(strides, k, load(steps, k))
-    for k in range(first_parameter, last):
-        store(operands, k, constants + 8 * (k - first_parameter))
-        store(strides, k, 0)
-    store(operands, last, load(args, first_parameter))
-    store(strides, last, load(steps, first_parameter))
-    return operands, strides
 
 
 #: What Python needs the addresses of.

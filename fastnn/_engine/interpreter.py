@@ -39,8 +39,7 @@ def python_loop(loop):
     def inner_loop(args, dims, steps, data):
         n, chars = dims[0], loop.types
         operands = [_array(args[k], n, steps[k], char) for k, char in enumerate(chars)]
-        constants = [np.full(n, value, loop.dtype) for value in loop.constants or ()]
-        _apply(loop.formula.function, loop.dtype, [*operands[:-1], *constants], operands[-1])
+        _apply(loop.formula.function, loop.dtype, operands[:-1], operands[-1])
 
     return inner_loop
 

@@ -60,13 +60,11 @@ def _stream_bytes() -> int:
 class Loop:
     """A formula's inner loop for one storage dtype: the record that the driver reads, kept for good."""
 
-    def __init__(self, formula: Formula, char: str, constants: tuple[float, ...] | None):
-        self.formula, self.char, self.constants = formula, char, constants
+    def __init__(self, formula: Formula, char: str):
+        self.formula, self.char = formula, char
         self.dtype = np.float64 if char == "d" else np.float32
-        parameters = len(formula.parameters)
         #: The dtypes NumPy sees: parameters of a float16 loop are float32, so that 0.01 keeps its digits.
-        parameter_chars = "" if constants is not None else ("d" if char == "d" else "f") * parameters
-        self.types = char * formula.arrays + parameter_chars + char
+        self.types = char * formula.arrays + ("d" if char == "d" else "f") * len(formula.parameters) + char
         self.record = np.zeros(L.WORDS, np.intp)
         self.number = len(_LOOPS)
         #: Keeps the C callback of `_resolve_or_interpret` alive.
@@ -87,11 +85,6 @@ class Loop:
         record[L.SIZE] = size
         if self.char == "e":
             record[L.HALF] = ((1 << formula.arrays) - 1) | 1 << (formula.operands - 1)
-        if self.constants is not None:
-            self._values = np.zeros(max(1, len(self.constants)), np.intp)
-            for k, value in enumerate(self.constants):
-                self._values[k : k + 1].view(self.dtype)[0] = value
-            record[L.CONSTANTS] = self._values.ctypes.data
         record[L.PARALLEL] = record[L.STREAM] = np.iinfo(np.intp).max
         record[L.NUMBER] = self.number
         record[L.POOL] = runtime.pool.ctypes.data
@@ -201,13 +194,13 @@ def _new_ufunc():
 _KEPT: list[object] = []  # NumPy keeps pointers, not objects
 
 
-def make_ufunc(name: str, doc: str, formula: Formula, constants: tuple[float, ...] | None = None) -> np.ufunc:
-    """A ufunc over the formula's arrays and parameters, or with its parameters fixed to `constants`.
+def make_ufunc(name: str, doc: str, formula: Formula, order: str = "efd") -> np.ufunc:
+    """A ufunc over the formula's arrays and parameters.
 
-    It has loops for float16 (computed in float32), float32 and float64. Nothing is compiled here.
+    It has loops for float16 (computed in float32), float32 and float64; an integer array takes the first in `order`
+    that it can be cast to. Nothing is compiled here.
     """
-    # An integer array takes the first loop it can be cast to: as in np.tanh, or with parameters as x * 1.0.
-    loops = [Loop(formula, char, constants) for char in ("efd" if constants is None else "def")]
+    loops = [Loop(formula, char) for char in order]
     if JIT:
         for loop in loops:
             loop.fill()

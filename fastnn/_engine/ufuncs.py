@@ -197,8 +197,9 @@ def _define(source: str, name: str, scope: dict) -> Callable:
 def _public(name, doc, formula, signature_of, arrays, array_names=("x",), eager=False):
     """A ufunc if the formula has no parameters, else a function with their defaults over a ufunc.
 
-    Two ufuncs then: one of array and parameters, and one with the default parameters built in, since
-    converting a Python float to an operand costs more than ten elements of work.
+    Two ufuncs then: one of array and parameters, and one with the default parameters built in. Converting a Python
+    float to an operand costs more than ten elements of work, and a division by a beta of 1 is none. An integer
+    array becomes float64 in both, as in x * 1.0.
     """
     parameters = list(inspect.signature(signature_of).parameters.values())[1:]
     names = tuple(p.name for p in parameters)
@@ -209,13 +210,23 @@ def _public(name, doc, formula, signature_of, arrays, array_names=("x",), eager=
     if not parameters or (eager and all(p.default is p.empty for p in parameters)):
         return _at_home(make_ufunc(name, doc, spec), module)
     general = make_ufunc(f"_{name}_general", doc, spec)
-    defaults = tuple(float(p.default) for p in parameters if p.default is not p.empty)
-    fixed = make_ufunc(f"_{name}_default", doc, spec, defaults) if len(defaults) == len(parameters) else None
+    fixed = None
+    if all(p.default is not p.empty for p in parameters):
+        constants = _with_constants(formula, array_names, {p.name: float(p.default) for p in parameters})
+        fixed = make_ufunc(f"_{name}_default", doc, Formula(f"{name}_default", constants, arrays), order="def")
     for ufunc in filter(None, (general, fixed)):
         setattr(sys.modules[module], ufunc.__name__, _at_home(ufunc, module))
     function = _wrapper(name, array_names, parameters, general, fixed)
     function.__doc__, function.__module__ = doc, module
     return function
+
+
+def _with_constants(formula: Callable, arrays: tuple[str, ...], constants: dict[str, float]) -> Callable:
+    """The formula of the arrays alone."""
+    data = ", ".join(arrays)
+    scope = {f"_{name}": value for name, value in constants.items()}
+    source = f"def fixed({data}):\n    return formula({data}, {', '.join(scope)})"
+    return _define(source, "fixed", {"formula": formula, "__name__": __name__, **scope})
 
 
 def _at_home(ufunc, module: str):

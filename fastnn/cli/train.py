@@ -21,6 +21,7 @@ _OPTIMIZERS = {
     "adam": lambda params, lr: fnn.optim.Adam(params, lr=lr),
     "sgd": lambda params, lr: fnn.optim.SGD(params, lr=lr, momentum=0.9, nesterov=True),
 }
+_NOT_OF_X_ALONE = ("prelu", "rrelu", "threshold")
 _LEARNING_RATES = {"adam": 5e-3, "sgd": 0.1}
 
 
@@ -55,7 +56,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     rate = _real("a number from 0 to less than 1", lambda p: 0 <= p < 1)
     positive = _real("a number > 0", lambda lr: lr > 0)
     parser.add_argument("--data", default="mnist", metavar="mnist|digits|FILE.npz", help="image set (default: mnist)")
-    parser.add_argument("--activation", default="relu", metavar="NAME", help="any of fastnn.activations.NAMES")
+    parser.add_argument(
+        "--activation", default="relu", metavar="NAME", help="a function of x in fastnn.activations.NAMES"
+    )
     parser.add_argument("--dropout", type=rate, default=0.3, metavar="P", help="share dropped (default: 0.3)")
     parser.add_argument("--optimizer", choices=_OPTIMIZERS, default="adam", help="update rule (default: adam)")
     parser.add_argument("--lr", type=positive, metavar="RATE", help="first learning rate, decays along a cosine")
@@ -65,11 +68,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--threads", type=_integer(1), metavar="N", help="cores to use (default: all)")
 
 
+def _choices() -> list[str]:
+    """Activations of x alone: the others learn or draw their slopes, or have no default parameters."""
+    return [name for name in (*fnn.activations.NAMES, "swish", "hard_silu") if name not in _NOT_OF_X_ALONE]
+
+
 def run(options: argparse.Namespace) -> None:
     """Load, train, report."""
-    if options.activation not in fnn.activations.NAMES:
-        known = ", ".join(fnn.activations.NAMES)
-        raise CommandError(f"--activation {options.activation}: unknown, expected one of {known}")
+    if options.activation not in _choices():
+        raise CommandError(f"--activation {options.activation}: unknown, expected one of {', '.join(_choices())}")
     console = needs("rich.console").Console(highlight=False, soft_wrap=True)
     progress = needs("rich.progress")
     limit_blas = needs("threadpoolctl").threadpool_limits
