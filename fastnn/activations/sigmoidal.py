@@ -4,7 +4,7 @@ from .._engine import simd_math as m
 from .._engine.pairs import Pair
 from .._engine.primitives import fma
 from .._engine.ufuncs import activation, backward, backward_from_output
-from .exponential import exp_double, far_product, in_double, opposite_exp
+from .exponential import in_double
 
 __all__ = [
     "hard_sigmoid",
@@ -26,24 +26,10 @@ __all__ = [
 ]
 
 
-def _logistic_slope(e):
-    """sigmoid(x) * sigmoid(-x) from e = exp(x) or exp(-x)."""
-    return e / fma(e, e + 2.0, 1.0)  # (1 + e)**2 rounded once
-
-
-def _sigmoid_derivative_double(x):
-    return _logistic_slope(exp_double(-abs(x)))
-
-
-def _sigmoid_derivative_f64(x):
-    return _logistic_slope(m.exp(-abs(x)))
-
-
-_SIGMOID_DERIVATIVE = Pair(in_double(_sigmoid_derivative_double), _sigmoid_derivative_f64)
-
-
 def _sigmoid_derivative(x):
-    return _SIGMOID_DERIVATIVE(x)
+    # s (1 - s) of the smaller of sigmoid(x) and sigmoid(-x): no 1 - s that cancels
+    s = m.sigmoid_tail(abs(x)) * 2.0**-64
+    return fma(-s, s, s)
 
 
 def _sigmoid_derivative_from_output(y):
@@ -105,20 +91,10 @@ def hard_sigmoid(x):
 # tanh'(x) is sech(x)**2 = 4 sigmoid(2x) sigmoid(-2x): no 1 - y**2, which cancels.
 
 
-def _tanh_derivative_double(x):
-    return 4.0 * _logistic_slope(exp_double(-2.0 * abs(x)))
-
-
-def _tanh_derivative_f64(x):
-    e, far = opposite_exp(-2.0 * abs(x), 0.0)
-    return far_product(4.0, e) if far else 4.0 * _logistic_slope(e)
-
-
-_TANH_DERIVATIVE = Pair(in_double(_tanh_derivative_double), _tanh_derivative_f64)
-
-
 def _tanh_derivative(x):
-    return _TANH_DERIVATIVE(x)
+    tail = m.sigmoid_tail(2.0 * abs(x))
+    four_s = tail * 2.0**-62  # not 4 * s, which may have been subnormal
+    return fma(-tail * 2.0**-64, four_s, four_s)
 
 
 def _tanh_derivative_from_output(y):

@@ -76,20 +76,16 @@ def _gate_derivative(w, e):
     return fma(w, e, 1.0 + e) / fma(e, e + 2.0, 1.0)
 
 
-def _silu_derivative_double(x):
-    return _gate_derivative(x, exp_double(-x))
-
-
-def _silu_derivative_f64(x):
-    e, far = opposite_exp(x, 0.0)
-    return far_product(1.0 + x, e) if far else _gate_derivative(1e4 if x > 1e4 else x, e)
-
-
-_SILU_DERIVATIVE = Pair(in_double(_silu_derivative_double, -300.0, 300.0), _silu_derivative_f64)
-
-
 def _silu_derivative(x):
-    return _SILU_DERIVATIVE(x)
+    # With a = |x| and s = sigmoid(-a): s - a s (1 - s) = s (1 - a) + a s**2 for negative x, 1 minus that for positive.
+    a = abs(x)
+    a = 1e3 if a > 1e3 else a
+    tail = m.sigmoid_tail(a)
+    s = tail * 2.0**-64
+    rest = 1.0 - a
+    lost = (1.0 - rest) - a
+    below = fma(tail, rest * 2.0**-64, fma(s * s, a, s * lost))
+    return below if x < 0.0 else 1.0 - below
 
 
 def _silu_above(low):

@@ -5,7 +5,7 @@ from .exponential import exp, exp2, exp_sum, expm1
 from .gelu import gelu, gelu_derivative
 from .logarithm import log, log1p, log2
 from .reciprocal_root import rsqrt
-from .sigmoidal import sigmoid, sigmoid_sum, softplus, tanh
+from .sigmoidal import sigmoid, sigmoid_sum, sigmoid_tail, softplus, tanh
 from .trigonometric import cos, sin
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "rsqrt",
     "sigmoid",
     "sigmoid_sum",
+    "sigmoid_tail",
     "sin",
     "softplus",
     "tanh",

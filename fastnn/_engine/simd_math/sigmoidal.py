@@ -9,16 +9,29 @@ from ..primitives import f32_bits, f32_from_bits, f64_bits, f64_from_bits, fma
 from .exponential import growth, power, reduced
 
 
-def _sigmoid_reduced(x, r, shifted):
-    """sigmoid(x) from exp(|x|) = exp(r) 2**n, power(shifted) = 2**(n - 64)."""
+def _tail(r, shifted):
+    """2**64 / (1 + exp(a)) from exp(a) = exp(r) 2**n, power(shifted) = 2**(n - 64): normal however large a is."""
     large = power(shifted)
     t = growth(r)
     denominator = large + fma(large, t, 2.0**-64)
     lost = fma(large, t, 2.0**-64 - (denominator - large))
     y = 1.0 / denominator
     # One Newton step, which also restores what the denominator's rounding lost.
-    y = fma(y, fma(-y, lost, fma(-y, denominator, 1.0)), y)
-    return fma(y, 2.0**-64 if x < 0.0 else -(2.0**-64), 0.0 if x < 0.0 else 1.0)
+    return fma(y, fma(-y, lost, fma(-y, denominator, 1.0)), y)
+
+
+def _sigmoid_reduced(x, r, shifted):
+    """sigmoid(x) from the parts of exp(|x|)."""
+    return fma(_tail(r, shifted), 2.0**-64 if x < 0.0 else -(2.0**-64), 0.0 if x < 0.0 else 1.0)
+
+
+def _sigmoid_tail_within(high):
+    def sigmoid_tail(a):
+        """2**64 * sigmoid(-a), a >= 0: a factor of 2**-64 later, a product of it is rounded once."""
+        r, shifted = reduced(high if a > high else a, -64.0)
+        return _tail(r, shifted)
+
+    return sigmoid_tail
 
 
 def _sigmoid_within(high):
@@ -121,4 +134,5 @@ def _softplus_within(low):
 
 _f32, _f64 = _sigmoid_within(104.0), _sigmoid_within(746.0)
 sigmoid, sigmoid_sum = Pair(_f32[0], _f64[0]), Pair(_f32[1], _f64[1])
+sigmoid_tail = Pair(_sigmoid_tail_within(112.0), _sigmoid_tail_within(753.0))
 softplus = Pair(_softplus_within(-104.0), _softplus_within(-746.0))
