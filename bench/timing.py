@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 #: A sample lasts at least this long (s), so that the clock and the loop around a call do not count.
 SAMPLE = 1e-3
-ROUNDS = 9
+ROUNDS = 15
 #: Threads of another library's pool may spin for milliseconds after their last work (GNU OpenMP: 300,000 turns) on
 #: the very cores that the next candidate needs: each sample starts after this pause (s) and a short warm-up.
 SETTLE = 8e-3

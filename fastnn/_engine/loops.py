@@ -27,6 +27,10 @@ JIT = os.environ.get("NUMBA_DISABLE_JIT", "0") in ("", "0")
 _PARALLEL_NS = 2000.0
 #: ns a float32 element takes on one core: this much to load and store it, and so much an instruction.
 _ELEMENT_NS, _INSTRUCTION_NS = 0.05, 0.008
+#: Instructions up to which a kernel waits for memory, and stores past the caches help: relu of 16 million float32 takes
+#: 2.6 ms instead of 3.7. sigmoid (30 instructions) is the slower for it, 4.1 ms instead of 3.2: blocks of 256 keep
+#: the processor from computing ahead.
+_STREAM_COST = 16
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,7 @@ class Formula:
         return self.arrays + len(self.parameters) + 1
 
 
+@functools.cache
 def _last_level_cache() -> int:
     """Bytes of the largest cache that the first core sees; 32 MB where the system does not say."""
     sizes = [32 << 10]
@@ -50,11 +55,6 @@ def _last_level_cache() -> int:
         text = entry.read_text().strip()
         sizes.append(int(text[:-1]) << {"K": 10, "M": 20}.get(text[-1], 0))
     return max(sizes) if len(sizes) > 1 else 32 << 20
-
-
-@functools.cache
-def _stream_bytes() -> int:
-    return _last_level_cache()
 
 
 class Loop:
@@ -97,7 +97,8 @@ class Loop:
         address, cost = _kernel(self.formula, self.dtype, of_arrays and bool(self.formula.parameters))
         size = np.dtype(self.dtype).itemsize
         self.record[L.PARALLEL] = int(_PARALLEL_NS / (_ELEMENT_NS + _INSTRUCTION_NS * cost) * 4 / size)
-        self.record[L.STREAM] = _stream_bytes() // size
+        if cost <= _STREAM_COST:
+            self.record[L.STREAM] = _last_level_cache() // size
         self.record[L.KERNEL_OF_ARRAYS if of_arrays else L.KERNEL] = address
 
 
