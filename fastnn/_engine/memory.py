@@ -55,10 +55,13 @@ def stack(size):
 
 
 def _copier(kind, size):
+    """Copy one element. The load is atomic, an ordinary one to the processor, to keep LLVM from vectorising the loops
+    over strides: that gains nothing and makes the driver's compilation longer."""
+
     @intrinsic
     def copy(typingctx, target, source):
         def codegen(context, builder, signature, args):
-            value = builder.load(_pointer(builder, args[1], kind), align=size)
+            value = builder.load_atomic(_pointer(builder, args[1], kind), "monotonic", size)
             builder.store(value, _pointer(builder, args[0], kind), align=size)
             return context.get_dummy_value()
 
