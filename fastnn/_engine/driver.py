@@ -8,7 +8,7 @@ take as it lies in memory is gathered, BLOCK elements at a time, into scratch th
 from . import loop_layout as L
 from . import memory as m
 from . import pool_layout as P
-from .memory import copy4, copy8, copy_half_to_single, copy_single_to_half, load, store, stream_line
+from .memory import copy2, copy4, copy8, half_to_single, load, single_to_half, store, stream_line
 from .pool import helper, run
 from .pool import stop as stop_helpers
 
@@ -34,12 +34,13 @@ RECORD, ARGS, STEPS, COUNT, CHUNK, FLAGS = 0, 1, 2, 3, 4, 5
 def gather(target, source, step, count, size, half):
     """Operand -> contiguous scratch of the kernel's dtype."""
     if half:
-        if step == 2:
+        if step != 2:
+            halves = target + 4 * BLOCK  # float32 fills the first half of an operand's scratch
             for i in range(count):
-                copy_half_to_single(target + 4 * i, source + 2 * i)
-        else:
-            for i in range(count):
-                copy_half_to_single(target + 4 * i, source + step * i)
+                copy2(halves + 2 * i, source + step * i)
+            source = halves
+        for i in range(count):
+            half_to_single(target, source, i)
     elif size == 4:
         for i in range(count):
             copy4(target + 4 * i, source + step * i)
@@ -51,12 +52,12 @@ def gather(target, source, step, count, size, half):
 def scatter(target, step, source, count, size, half):
     """Scratch -> operand."""
     if half:
-        if step == 2:
+        halves = target if step == 2 else source + 4 * BLOCK
+        for i in range(count):
+            single_to_half(halves, source, i)
+        if step != 2:
             for i in range(count):
-                copy_single_to_half(target + 2 * i, source + 4 * i)
-        else:
-            for i in range(count):
-                copy_single_to_half(target + step * i, source + 4 * i)
+                copy2(target + step * i, halves + 2 * i)
     elif size == 4:
         for i in range(count):
             copy4(target + step * i, source + 4 * i)

@@ -70,34 +70,39 @@ def _copier(kind, size):
     return copy
 
 
-copy4, copy8 = _copier(I32, 4), _copier(I64, 8)
+copy2, copy4, copy8 = _copier(I16, 2), _copier(I32, 4), _copier(I64, 8)
+
+
+def _element(builder, base, kind, index):
+    """Address of base[index]. From an index, and not from an address made of integers, LLVM sees a contiguous loop."""
+    return builder.gep(_pointer(builder, base, kind), [index])
 
 
 @intrinsic
-def copy_half_to_single(typingctx, target, source):
-    """Widen one float16. Integer arithmetic that vectorises anywhere: LLVM's own conversion is a library
+def half_to_single(typingctx, target, source, index):
+    """target[index] = source[index], float16 to float32. Integer arithmetic that vectorises anywhere: LLVM's own conversion is a library
     call, missing at run time, on processors without it."""
 
     def codegen(context, builder, signature, args):
-        half = builder.zext(builder.load(_pointer(builder, args[1], I16), align=2), I32)
+        half = builder.zext(builder.load(_element(builder, args[1], I16, args[2]), align=2), I32)
         sign = builder.shl(builder.and_(half, I32(0x8000)), I32(16))
         shifted = builder.shl(builder.and_(half, I32(0x7FFF)), I32(13))
         # rebias the exponent by an exact product, which normalises subnormals too
         scaled = builder.bitcast(builder.fmul(builder.bitcast(shifted, F32), F32(2.0**112)), I32)
         special = builder.icmp_unsigned(">=", shifted, I32(0x7C00 << 13))
         value = builder.select(special, builder.or_(scaled, I32(0x7F800000)), scaled)
-        builder.store(builder.or_(value, sign), _pointer(builder, args[0], I32), align=4)
+        builder.store(builder.or_(value, sign), _element(builder, args[0], I32, args[2]), align=4)
         return context.get_dummy_value()
 
-    return types.void(INTP, INTP), codegen
+    return types.void(INTP, INTP, INTP), codegen
 
 
 @intrinsic
-def copy_single_to_half(typingctx, target, source):
-    """Round one float32 to the nearest float16, ties to even."""
+def single_to_half(typingctx, target, source, index):
+    """target[index] = source[index], float32 to the nearest float16, ties to even."""
 
     def codegen(context, builder, signature, args):
-        bits = builder.load(_pointer(builder, args[1], I32), align=4)
+        bits = builder.load(_element(builder, args[1], I32, args[2]), align=4)
         magnitude = builder.and_(bits, I32(0x7FFFFFFF))
         sign = builder.and_(builder.lshr(bits, I32(16)), I32(0x8000))
         # normal: rebias, and add half an ulp less one, plus one where the kept mantissa is odd
@@ -114,10 +119,10 @@ def copy_single_to_half(typingctx, target, source):
         large = builder.icmp_unsigned(">=", magnitude, I32(0x47800000))
         result = builder.select(large, builder.select(is_nan, nan, I32(0x7C00)), result)
         half = builder.trunc(builder.or_(result, sign), I16)
-        builder.store(half, _pointer(builder, args[0], I16), align=2)
+        builder.store(half, _element(builder, args[0], I16, args[2]), align=2)
         return context.get_dummy_value()
 
-    return types.void(INTP, INTP), codegen
+    return types.void(INTP, INTP, INTP), codegen
 
 
 @intrinsic
