@@ -80,8 +80,11 @@ def _element(builder, base, kind, index):
 
 @intrinsic
 def half_to_single(typingctx, target, source, index):
-    """target[index] = source[index], float16 to float32. Integer arithmetic that vectorises anywhere: LLVM's own conversion is a library
-    call, missing at run time, on processors without it."""
+    """target[index] = source[index], float16 to float32.
+
+    Integer arithmetic that vectorises anywhere: LLVM's own conversion is a library call, missing at run time, on
+    processors without it.
+    """
 
     def codegen(context, builder, signature, args):
         half = builder.zext(builder.load(_element(builder, args[1], I16, args[2]), align=2), I32)
