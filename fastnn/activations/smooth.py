@@ -307,9 +307,16 @@ def mish(x):
     return _MISH(x)
 
 
+# t / 6 as a product with both words of 1/6: as accurate as a division, and cheaper
+_SIXTH = Pair(
+    lambda t: fma(t, 0.1666666716337204, t * -4.967053731282552e-09),
+    lambda t: fma(t, 0.16666666666666666, t * 9.25185853854297e-18),
+)
+
+
 def _hard_swish_derivative(x):
     # (2x + 3) / 6: exact near the zero crossing at -3/2, where x / 3 + 1/2 would cancel.
-    return 0.0 if x <= -3.0 else (1.0 if x >= 3.0 else fma(2.0, x, 3.0) * (1.0 / 6.0))
+    return 0.0 if x <= -3.0 else (1.0 if x >= 3.0 else _SIXTH(fma(2.0, x, 3.0)))
 
 
 @activation(derivative=_hard_swish_derivative, zero_blocks=True)
