@@ -109,3 +109,21 @@ def test_docstring_and_globals_are_part_of_it():
         return fnn.elementwise(lambda x: scale * x, name="closed")
 
     assert [float(make(s)(1.0)) for s in (2.0, 3.0)] == [2.0, 3.0]
+
+
+def double_backward():
+    """The user's own function of that name."""
+
+
+def test_the_users_names_are_left_alone():
+    mine = double_backward
+    made = fnn.elementwise(lambda x: 2 * x, lambda x: 2.0, name="double")
+    assert double_backward is mine
+    assert fnn.activation(made)[1](3.0, 1.0) == 6
+
+
+def test_formula_without_a_module():
+    scope = {"__name__": "nowhere"}
+    exec("def scaled(x, a=3.0):\n    return a * x\ndef slope(x, a=3.0):\n    return a", scope)  # noqa: S102
+    made = fnn.elementwise(scope["scaled"], scope["slope"])
+    assert (made(2.0), made(2.0, 0.5), fnn.activation(made)[1](2.0, 1.0)) == (6, 1, 6)

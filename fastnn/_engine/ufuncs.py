@@ -67,10 +67,10 @@ ndarray or scalar
 _MEANING = {"x": "The input of the forward pass", "y": "The output of the forward pass"}
 
 
-def _backward(name: str, derivative: Callable, zero_blocks: bool, formula: Callable, argument: str) -> Any:
+def _backward(name: str, derivative: Callable, zero_blocks: bool, formula: Callable, argument: str, eager=False) -> Any:
     text = _BACKWARD_DOC.format(name=name, argument=argument, meaning=_MEANING[argument])
     name += "_backward" if argument == "x" else "_backward_from_output"
-    return _public(name, text, _product(derivative, zero_blocks), formula, 2, ("dy", argument))
+    return _public(name, text, _product(derivative, zero_blocks), formula, 2, ("dy", argument), eager)
 
 
 def backward(forward) -> Any:
@@ -140,10 +140,8 @@ def elementwise(f=None, derivative: Callable | None = None, *, name: str | None 
     forward = _public(name, inspect.getdoc(f) or "", f, f, 1, eager=True)
     _DEFINITIONS[forward] = made = Definition(f, derivative or f, True)
     if derivative is not None:
-        text = _BACKWARD_DOC.format(name=name, argument="x", meaning=_MEANING["x"])
-        formula = _product(derivative, True)
-        made.backward = _public(f"{name}_backward", text, formula, f, 2, ("dy", "x"), eager=True)
-        setattr(sys.modules[f.__module__], f"{name}_backward", made.backward)
+        made.backward = _backward(name, derivative, True, f, "x", eager=True)
+        _keep(f.__module__, f"{name}_backward", made.backward)
     return forward
 
 
@@ -215,7 +213,7 @@ def _public(name, doc, formula, signature_of, arrays, array_names=("x",), eager=
         constants = _with_constants(formula, array_names, {p.name: float(p.default) for p in parameters})
         fixed = make_ufunc(f"_{name}_default", doc, Formula(f"{name}_default", constants, arrays), order="def")
     for ufunc in filter(None, (general, fixed)):
-        setattr(sys.modules[module], ufunc.__name__, _at_home(ufunc, module))
+        _keep(module, ufunc.__name__, _at_home(ufunc, module))
     function = _wrapper(name, array_names, parameters, general, fixed)
     function.__doc__, function.__module__ = doc, module
     return function
@@ -227,6 +225,16 @@ def _with_constants(formula: Callable, arrays: tuple[str, ...], constants: dict[
     scope = {f"_{name}": value for name, value in constants.items()}
     source = f"def fixed({data}):\n    return formula({data}, {', '.join(scope)})"
     return _define(source, "fixed", {"formula": formula, "__name__": __name__, **scope})
+
+
+_KEPT: set[tuple[str, str]] = set()
+
+
+def _keep(module: str, name: str, value) -> None:
+    """Put a function where pickle looks for it, unless the user has that name; code run by exec may have no module."""
+    if module in sys.modules and ((module, name) in _KEPT or not hasattr(sys.modules[module], name)):
+        setattr(sys.modules[module], name, value)
+        _KEPT.add((module, name))
 
 
 def _at_home(ufunc, module: str):
