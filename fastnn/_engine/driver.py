@@ -8,6 +8,7 @@ take as it lies in memory is gathered, BLOCK elements at a time, into scratch th
 from . import loop_layout as L
 from . import memory as m
 from . import pool_layout as P
+from .launch import launch
 from .memory import copy2, copy4, copy8, half_to_single, load, single_to_half, store, stream_line
 from .pool import helper, run
 from .pool import stop as stop_helpers
@@ -221,4 +222,10 @@ def inner_loop(args, dims, steps, record):
 
 
 #: What Python needs the addresses of.
-EXPORTED = {"inner_loop": (inner_loop, 4), "chunk": (chunk, 2), "helper": (helper, 1), "stop": (stop_helpers, 1)}
+EXPORTED = {
+    "inner_loop": (inner_loop, 4),
+    "chunk": (chunk, 2),
+    "helper": (helper, 1),
+    "stop": (stop_helpers, 1),
+    "launch": (launch, 3),
+}

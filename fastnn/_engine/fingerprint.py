@@ -6,6 +6,7 @@ import types
 import numpy as np
 
 from .pairs import Double, Pair
+from .vectors import Lanewise, Memory, Stack
 
 
 def fingerprint(formula) -> str:
@@ -37,6 +38,10 @@ def _feed(digest, value, seen) -> None:
         _feed(digest, value.f64, seen)
     elif isinstance(value, Double):
         _feed(digest, value.function, seen)
+    elif isinstance(value, Lanewise):
+        _feed(digest, value.formula, seen)
+    elif isinstance(value, (Memory, Stack)):
+        digest.update(repr(value.role if isinstance(value, Memory) else value.bytes).encode())
     elif isinstance(value, (bool, int, float, str, bytes, tuple, np.generic, type(None))):
         digest.update(repr(value).encode())
     else:  # modules, ufuncs, types, other people's dispatchers: by name

@@ -4,7 +4,8 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from . import primitives
+from . import primitives, vector_intrinsics
+from .vector_type import BOOLS, DOUBLES, SINGLES, Lanes
 
 I32, I64, F32, F64 = ir.IntType(32), ir.IntType(64), ir.FloatType(), ir.DoubleType()
 
@@ -14,7 +15,7 @@ def fma(typingctx, a, b, c):
     def codegen(context, builder, signature, args):
         return builder.fma(*args)
 
-    if a == b == c and a in (types.float32, types.float64):
+    if a == b == c and a in (types.float32, types.float64, SINGLES, DOUBLES):
         return a(a, a, a), codegen
     return None
 
@@ -78,10 +79,10 @@ def select(typingctx, condition, a, b):
     def codegen(context, builder, signature, args):
         return builder.select(args[0], args[1], args[2])
 
-    if a == b and condition == types.boolean:
+    if a == b and condition == (BOOLS if isinstance(a, Lanes) else types.boolean):
         return a(condition, a, b), codegen
     return None
 
 
 #: primitive -> its compiled form
-INTRINSICS = {getattr(primitives, name): globals()[name] for name in primitives.__all__}
+INTRINSICS = {getattr(primitives, name): globals()[name] for name in primitives.__all__} | vector_intrinsics.INTRINSICS

@@ -164,6 +164,12 @@ def _RESOLVE(number, of_arrays):
         threading.Timer(0.005, _thread.interrupt_main).start()
 
 
+def warn_of_slowness(name: str, error: Exception) -> None:
+    """Say that something does not compile, and what follows."""
+    text = f"fastnn: {name} cannot be compiled here and runs slowly, as Python: {error!r}"
+    warnings.warn(text, RuntimeWarning, stacklevel=2)
+
+
 def _resolve_or_interpret(loop: Loop, of_arrays: bool) -> None:
     """Leaves a kernel in the record, come what may: the driver calls what it finds there."""
     with _COMPILING:
@@ -174,8 +180,7 @@ def _resolve_or_interpret(loop: Loop, of_arrays: bool) -> None:
 
             loop.fallback = python_kernel(loop.formula, loop.dtype, of_arrays)
             loop.record[L.KERNEL_OF_ARRAYS if of_arrays else L.KERNEL] = _address(loop.fallback)
-            text = f"fastnn: {loop.formula.name} cannot be compiled here and runs slowly, as Python: {error!r}"
-            warnings.warn(text, RuntimeWarning, stacklevel=2)
+            warn_of_slowness(loop.formula.name, error)
 
 
 @functools.cache

@@ -78,23 +78,62 @@ def _element(builder, base, kind, index):
     return builder.gep(_pointer(builder, base, kind), [index])
 
 
-@intrinsic
-def half_to_single(typingctx, target, source, index):
-    """target[index] = source[index], float16 to float32.
+def _like(value, kind):
+    """(constant maker, type) of integers `kind` with as many lanes as `value`, which may be a scalar."""
+    if isinstance(value.type, ir.VectorType):
+        vector = ir.VectorType(kind, value.type.count)
+        return (lambda number: ir.Constant(vector, [kind(number)] * vector.count)), vector
+    return kind, kind
+
+
+def half_to_single_value(builder, half):
+    """float16 bits to float32, scalars or vectors.
 
     Integer arithmetic that vectorises anywhere: LLVM's own conversion is a library call, missing at run time, on
     processors without it.
     """
+    i32, words = _like(half, I32)
+    singles = _like(half, F32)[1]
+    half = builder.zext(half, words)
+    sign = builder.shl(builder.and_(half, i32(0x8000)), i32(16))
+    shifted = builder.shl(builder.and_(half, i32(0x7FFF)), i32(13))
+    # rebias the exponent by an exact product, which normalises subnormals too
+    scaled = builder.bitcast(builder.fmul(builder.bitcast(shifted, singles), _like(half, F32)[0](2.0**112)), words)
+    special = builder.icmp_unsigned(">=", shifted, i32(0x7C00 << 13))
+    value = builder.select(special, builder.or_(scaled, i32(0x7F800000)), scaled)
+    return builder.bitcast(builder.or_(value, sign), singles)
+
+
+def single_to_half_value(builder, single):
+    """float32 to the bits of the nearest float16, ties to even; scalars or vectors."""
+    i32, words = _like(single, I32)
+    singles, halves = _like(single, F32)[1], _like(single, I16)[1]
+    bits = builder.bitcast(single, words)
+    magnitude = builder.and_(bits, i32(0x7FFFFFFF))
+    sign = builder.and_(builder.lshr(bits, i32(16)), i32(0x8000))
+    # normal: rebias, and add half an ulp less one, plus one where the kept mantissa is odd
+    odd = builder.and_(builder.lshr(magnitude, i32(13)), i32(1))
+    rebiased = builder.add(magnitude, i32((0xFFF - (112 << 23)) & 0xFFFFFFFF))
+    normal = builder.lshr(builder.add(rebiased, odd), i32(13))
+    # subnormal: adding 1/2 shifts the mantissa into place with the processor's own rounding
+    summed = builder.fadd(builder.bitcast(magnitude, singles), _like(single, F32)[0](0.5))
+    subnormal = builder.sub(builder.bitcast(summed, words), i32(0x3F000000))
+    quiet = builder.and_(builder.lshr(magnitude, i32(13)), i32(0x3FF))
+    nan = builder.or_(quiet, i32(0x7E00))
+    is_nan = builder.icmp_unsigned(">", magnitude, i32(0x7F800000))
+    result = builder.select(builder.icmp_unsigned("<", magnitude, i32(0x38800000)), subnormal, normal)
+    large = builder.icmp_unsigned(">=", magnitude, i32(0x47800000))
+    result = builder.select(large, builder.select(is_nan, nan, i32(0x7C00)), result)
+    return builder.trunc(builder.or_(result, sign), halves)
+
+
+@intrinsic
+def half_to_single(typingctx, target, source, index):
+    """target[index] = source[index], float16 to float32."""
 
     def codegen(context, builder, signature, args):
-        half = builder.zext(builder.load(_element(builder, args[1], I16, args[2]), align=2), I32)
-        sign = builder.shl(builder.and_(half, I32(0x8000)), I32(16))
-        shifted = builder.shl(builder.and_(half, I32(0x7FFF)), I32(13))
-        # rebias the exponent by an exact product, which normalises subnormals too
-        scaled = builder.bitcast(builder.fmul(builder.bitcast(shifted, F32), F32(2.0**112)), I32)
-        special = builder.icmp_unsigned(">=", shifted, I32(0x7C00 << 13))
-        value = builder.select(special, builder.or_(scaled, I32(0x7F800000)), scaled)
-        builder.store(builder.or_(value, sign), _element(builder, args[0], I32, args[2]), align=4)
+        half = builder.load(_element(builder, args[1], I16, args[2]), align=2)
+        builder.store(half_to_single_value(builder, half), _element(builder, args[0], F32, args[2]), align=4)
         return context.get_dummy_value()
 
     return types.void(INTP, INTP, INTP), codegen
@@ -102,27 +141,11 @@ def half_to_single(typingctx, target, source, index):
 
 @intrinsic
 def single_to_half(typingctx, target, source, index):
-    """target[index] = source[index], float32 to the nearest float16, ties to even."""
+    """target[index] = source[index], float32 to the nearest float16."""
 
     def codegen(context, builder, signature, args):
-        bits = builder.load(_element(builder, args[1], I32, args[2]), align=4)
-        magnitude = builder.and_(bits, I32(0x7FFFFFFF))
-        sign = builder.and_(builder.lshr(bits, I32(16)), I32(0x8000))
-        # normal: rebias, and add half an ulp less one, plus one where the kept mantissa is odd
-        odd = builder.and_(builder.lshr(magnitude, I32(13)), I32(1))
-        rebiased = builder.add(magnitude, I32((0xFFF - (112 << 23)) & 0xFFFFFFFF))
-        normal = builder.lshr(builder.add(rebiased, odd), I32(13))
-        # subnormal: adding 1/2 shifts the mantissa into place with the processor's own rounding
-        summed = builder.fadd(builder.bitcast(magnitude, F32), F32(0.5))
-        subnormal = builder.sub(builder.bitcast(summed, I32), I32(0x3F000000))
-        quiet = builder.and_(builder.lshr(magnitude, I32(13)), I32(0x3FF))
-        nan = builder.or_(quiet, I32(0x7E00))
-        is_nan = builder.icmp_unsigned(">", magnitude, I32(0x7F800000))
-        result = builder.select(builder.icmp_unsigned("<", magnitude, I32(0x38800000)), subnormal, normal)
-        large = builder.icmp_unsigned(">=", magnitude, I32(0x47800000))
-        result = builder.select(large, builder.select(is_nan, nan, I32(0x7C00)), result)
-        half = builder.trunc(builder.or_(result, sign), I16)
-        builder.store(half, _element(builder, args[0], I16, args[2]), align=2)
+        single = builder.load(_element(builder, args[1], F32, args[2]), align=4)
+        builder.store(single_to_half_value(builder, single), _element(builder, args[0], I16, args[2]), align=2)
         return context.get_dummy_value()
 
     return types.void(INTP, INTP, INTP), codegen

@@ -5,12 +5,13 @@ emitted as one self-contained object file. Loading such a file takes under a mil
 llvmlite.binding only, so that a process whose kernels are all in the disk cache never imports numba.
 """
 
+import ctypes
 import functools
 import threading
 
 import llvmlite.binding as llvm
 
-_LOCK = threading.Lock()
+_LOCK = threading.RLock()
 
 
 @functools.cache
@@ -38,6 +39,14 @@ def scalar_ir(dispatcher, signature) -> tuple[str, str]:
     return compiled.library.get_llvm_str(), compiled.fndesc.mangled_name
 
 
+def promise(symbol: str) -> None:
+    """Let numba load, never to be run, code that declares a symbol which only `link` will define.
+
+    numba loads all that it compiles into an engine of its own, where an unknown symbol ends the process.
+    """
+    llvm.add_symbol(symbol, ctypes.cast(ctypes.pythonapi.Py_IncRef, ctypes.c_void_p).value)
+
+
 def link(entry_ir: str, parts_ir: list[str], *exported: str, inline: bool = True):
     """The optimised module with `exported` and what they need; loops have the formulas they call inlined."""
     machine = _target_machine()
@@ -57,6 +66,12 @@ def link(entry_ir: str, parts_ir: list[str], *exported: str, inline: bool = True
     builder = llvm.create_pass_builder(machine, options)
     builder.getModulePassManager().run(module, builder)
     return module, machine
+
+
+def optimised(entry_ir: str, parts_ir: list[str], *exported: str) -> str:
+    """The optimised module as IR, to be linked into others."""
+    with _LOCK:
+        return str(link(entry_ir, parts_ir, *exported)[0])
 
 
 def compile_object(entry_ir: str, parts_ir: list[str], *exported: str, inline: bool = True) -> bytes:

@@ -22,6 +22,11 @@ class Pair:
         return self.f64(np.float64(x), *args)
 
 
+def arity(formula) -> int:
+    """Number of arguments of a function or Pair."""
+    return (formula.f32 if isinstance(formula, Pair) else formula).__code__.co_argcount
+
+
 class Double:
     """A scalar helper whose constants and arithmetic stay float64 inside a float32 formula.
 

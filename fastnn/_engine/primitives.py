@@ -14,7 +14,9 @@ __all__ = ["f32_bits", "f32_from_bits", "f64_bits", "f64_from_bits", "fma", "sel
 
 
 def fma(a, b, c):
-    """a * b + c, rounded once."""
+    """a * b + c, rounded once; also of vectors."""
+    if isinstance(a, np.ndarray):
+        return np.array([fma(*lane) for lane in zip(a, b, c, strict=True)], a.dtype)
     kinds = {type(a), type(b), type(c)}  # a Python float among them is a constant, and weak
     kind = np.float32 if np.float32 in kinds and np.float64 not in kinds else np.float64
     if kind is np.float32:  # the float64 product is exact; double rounding of the sum is the rare half-ulp case
@@ -67,5 +69,7 @@ def to_int(x):
 
 
 def select(condition, a, b):
-    """a if condition else b, without a branch: both are computed."""
+    """a if condition else b, without a branch: both are computed. Lane by lane for vectors."""
+    if isinstance(condition, np.ndarray):
+        return np.where(condition, a, b)
     return a if condition else b

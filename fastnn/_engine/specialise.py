@@ -7,6 +7,7 @@ NEP 50 calls weak Python scalars), primitives become intrinsics, and the helper 
 copied in the same way.
 """
 
+import builtins
 import dis
 import itertools
 import types
@@ -16,6 +17,7 @@ import numpy as np
 
 from . import simd_math
 from .pairs import Double, Pair
+from .vectors import Lanewise, Memory, Stack
 
 #: No fast-math at all: strict IEEE arithmetic gives the vector body, its tail and every machine the same
 #: bits (arcp alone would turn float32 vector division, and only that, into an estimate), and fusing is
@@ -26,7 +28,10 @@ _SPECIALISED: dict[tuple, Any] = {}
 
 
 def specialise(formula, dtype):
-    """A numba dispatcher of `formula` with every constant and callee typed for dtype (np.float32 or np.float64)."""
+    """A numba dispatcher of `formula` with every constant and callee typed for dtype.
+
+    For np.float16 that is np.float32, the two differing only in what kernels load and store.
+    """
     key = formula, dtype
     if key not in _SPECIALISED:
         from numba import njit
@@ -45,11 +50,16 @@ def _retyped(formula, dtype):
     names = {name: formula.__globals__[name] for name in code.co_names if name in formula.__globals__}
     # numba imports the module that a function names. That of a user's formula may be in the midst of its own import on
     # another thread, which waits for this one: the copies belong here.
-    scope = {"__name__": __name__, **{name: _convert(value, dtype) for name, value in names.items()}}
+    scope = {
+        "__name__": __name__,
+        "__builtins__": builtins,
+        **{name: _convert(value, dtype) for name, value in names.items()},
+    }
     cells = tuple(types.CellType(_convert(cell.cell_contents, dtype)) for cell in formula.__closure__ or ())
-    if dtype is np.float32:
+    number = _number(dtype)
+    if number is np.float32:
         code = _with_weak_integers(code)
-    constants = tuple(dtype(c) if type(c) is float else c for c in code.co_consts)
+    constants = tuple(number(c) if type(c) is float else c for c in code.co_consts)
     copy = types.FunctionType(code.replace(co_consts=constants), scope, formula.__name__, None, cells)
     copy.__defaults__ = tuple(_convert(value, dtype) for value in formula.__defaults__ or ()) or None
     return copy
@@ -72,23 +82,56 @@ def _with_weak_integers(code: types.CodeType) -> types.CodeType:
     return code.replace(co_code=bytes(text), co_consts=tuple(constants))
 
 
+def _number(dtype):
+    """What a kernel for dtype computes in."""
+    return np.float64 if dtype is np.float64 else np.float32
+
+
 def _convert(value, dtype):
     from .intrinsics import INTRINSICS
 
     value = getattr(value, "pair", value)  # a function of fastnn.vmath
+    number = _number(dtype)
     if type(value) is float:
-        return dtype(value)
-    if type(value) is int and dtype is np.float32 and abs(value) < 2**15:
+        return number(value)
+    if type(value) is int and number is np.float32 and abs(value) < 2**15:
         return np.int16(value)
     if isinstance(value, Pair):
-        return specialise(value.implementation(dtype), dtype)
+        return specialise(value.implementation(number), number)
     if isinstance(value, Double):
         return specialise(value.function, np.float64)
+    if isinstance(value, (Memory, Lanewise, Stack)):
+        return _vector_part(value, dtype)
     if isinstance(value, types.FunctionType):
         return INTRINSICS[value] if value in INTRINSICS else specialise(value, dtype)
     if isinstance(value, types.ModuleType) and value.__name__ in (simd_math.__name__, "fastnn.vmath"):
-        return _MathFor(dtype)
+        return _MathFor(number)
     return value
+
+
+def interpreted(function, dtype):
+    """A copy of a kernel's function that runs as plain Python, its memory being of dtype."""
+
+    def bound(value):
+        if isinstance(value, Memory):
+            return value.of(dtype)
+        kernel_code = isinstance(value, types.FunctionType) and value.__module__.startswith("fastnn.")
+        return interpreted(value, dtype) if kernel_code else value
+
+    scope = {name: bound(value) for name, value in function.__globals__.items() if name in function.__code__.co_names}
+    cells = tuple(types.CellType(bound(cell.cell_contents)) for cell in function.__closure__ or ())
+    scope["__builtins__"] = builtins
+    return types.FunctionType(function.__code__, scope, function.__name__, function.__defaults__, cells)
+
+
+def _vector_part(value, dtype):
+    from . import vector_intrinsics
+
+    if isinstance(value, Memory):
+        return vector_intrinsics.memory_module(value.of(dtype))
+    if isinstance(value, Stack):
+        return vector_intrinsics.stack(value.bytes)
+    return vector_intrinsics.lanewise(value.formula)
 
 
 class _MathFor(types.ModuleType):

@@ -1,0 +1,25 @@
+"""How the jobs' arrays lie in memory: contiguous, cut by the shape alone."""
+
+import math
+
+import numpy as np
+
+#: Elements a chunk of a launch has at least: some microseconds of work, so that handing it out costs nothing.
+_CHUNK = 1 << 14
+
+
+def contiguous(array: np.ndarray, dtype=None) -> np.ndarray:
+    """`array` in C order, aligned and of dtype; itself where it is so already."""
+    if array.flags.carray and (dtype is None or array.dtype == dtype):
+        return array
+    return np.require(array, dtype, "CA")
+
+
+def around(shape: tuple[int, ...], axis: int) -> tuple[int, int, int]:
+    """(elements before, along and after an axis) of a C-contiguous array."""
+    return math.prod(shape[:axis]), shape[axis], math.prod(shape[axis + 1 :])
+
+
+def rows_per_chunk(rows: int, length: int) -> int:
+    """Rows of `length` elements that make a chunk."""
+    return max(1, min(rows, _CHUNK // max(length, 1)))

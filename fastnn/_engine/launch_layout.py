@@ -1,0 +1,16 @@
+"""Words that `launch` reads, shared by Python and compiled code, and where CPython keeps things."""
+
+POOL, ENVIRONMENT = 0, 1
+FLOAT_TYPE, ARRAY_TYPE, NONE = 2, 3, 4  # addresses of objects
+AS_INTEGER, FROM_INTEGER, ERROR_OCCURRED, BAD_ARGUMENT = 5, 6, 7, 8  # functions of Python's C API
+RELEASE_GIL, TAKE_GIL = 9, 10
+WORDS = 16
+
+#: A job's context: the status that it may leave, then the arguments of the launch.
+STATUS, FIRST_ARGUMENT = 0, 1
+#: Arguments of a launch at most.
+MAX_ARGUMENTS = 46
+
+#: Words before an object's own data: its reference count and type. A float's value and an array's data pointer follow.
+HEADER = object.__basicsize__ // 8
+TYPE = HEADER - 1
