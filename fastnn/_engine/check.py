@@ -10,12 +10,13 @@ that the caller computes with, so that each reads as one assignment.
 
 import math
 import operator
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from numbers import Real
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
+_SINGLE, _DOUBLE = np.dtype(np.float32), np.dtype(np.float64)
 _FLOATS = (np.float16, np.float32, np.float64)
 
 #: Steps that NumPy may spend on the exact answer to "do these two views overlap?"; beyond: "they may".
@@ -24,6 +25,8 @@ _OVERLAP_WORK = 10_000
 
 def real_array(function: str, argument: str, value: Any) -> np.ndarray:
     """`value` as a native float16, float32 or float64 array; integers and bools become float64."""
+    if type(value) is np.ndarray and (value.dtype is _SINGLE or value.dtype is _DOUBLE):
+        return value
     array = np.asarray(value)
     if array.dtype.kind in "iub":
         return array.astype(np.float64)
@@ -36,6 +39,8 @@ def real_array(function: str, argument: str, value: Any) -> np.ndarray:
 
 def integer(function: str, argument: str, value: Any) -> int:
     """`value` as a Python int; bools and floats are none."""
+    if type(value) is int:
+        return value
     value = _unboxed(value)
     if isinstance(value, (bool, np.bool_)):
         raise TypeError(f"{function}: {argument} is {value!r}, expected an integer")
@@ -47,6 +52,8 @@ def integer(function: str, argument: str, value: Any) -> int:
 
 def number(function: str, argument: str, value: Any, low: float = -math.inf, high: float = math.inf) -> float:
     """`value` as a finite float with low <= value <= high."""
+    if type(value) is float and low <= value <= high and value - value == 0:
+        return value
     value = _unboxed(value)
     if not isinstance(value, Real) or isinstance(value, (bool, np.bool_)):
         raise TypeError(f"{function}: {argument} is {value!r}, expected a number")
@@ -97,6 +104,18 @@ def same_shape(function: str, argument: str, array: np.ndarray, shape: tuple[int
     return array
 
 
+def per_channel(function: str, argument: str, value: Any, shape: tuple[int, ...], axis: int) -> np.ndarray | None:
+    """`value` as one number for each channel of `axis`; None stays None."""
+    if value is None:
+        return None
+    array = real_array(function, argument, value)
+    if array.shape != (shape[axis],):
+        raise ValueError(
+            f"{function}: {argument} has shape {array.shape}, expected ({shape[axis]},) to match axis {axis} of x"
+        )
+    return array
+
+
 def updated_array(function: str, argument: str, value: Any, shape: tuple[int, ...], why: str) -> np.ndarray:
     """`value`, which the function updates in place: a writable native float ndarray of `shape`."""
     if not isinstance(value, np.ndarray):
@@ -110,6 +129,8 @@ def updated_array(function: str, argument: str, value: Any, shape: tuple[int, ..
 
 def output(function: str, out: Any, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
     """The array that the result goes to: `out` (an array or a 1-tuple, as in NumPy) or, for None, a new one."""
+    if type(out) is np.ndarray and out.shape == shape and out.dtype == dtype and out.flags.writeable:
+        return out  # the usual case first: the checks below take a microsecond
     if isinstance(out, tuple):
         if len(out) != 1:
             raise ValueError(f"{function}: out is a tuple of {len(out)}, expected an array or a tuple of one")
@@ -152,29 +173,49 @@ def generator(function: str, rng: Any) -> np.random.Generator:
     return np.random.default_rng(int(rng))
 
 
-class Activation(NamedTuple):
-    """An elementwise function and its backward with every parameter filled in."""
+def activation(function: str, value: Any):
+    """What `activation=` names, as formulas for a kernel: None, a name, a function, or a tuple (either, parameter)."""
+    if (value is None or isinstance(value, str)) and value in _ACTIVATIONS:
+        return _ACTIVATIONS[value]
+    from .ufuncs import IDENTITY, inside_kernels, parameters_of  # not at the top: these load the compiled driver
 
-    forward: Callable[[np.ndarray], np.ndarray]
-    backward: Callable[[np.ndarray, np.ndarray], np.ndarray]
-
-
-def activation(function: str, value: Any, dtype: np.dtype) -> Activation | None:
-    """What `activation=` names: None, a name, a function, or a tuple (name or function, parameter).
-
-    It is tried on one element of `dtype`, so that a wrong parameter raises here, before anything is written.
-    """
     if value is None:
-        return None
-    from fastnn import activation as lookup  # not at the top: the package imports its functions lazily
-
-    one = np.ones(1, dtype)
+        return _ACTIVATIONS.setdefault(None, IDENTITY)
     try:
-        pair = Activation(*lookup(value))
-        tried = pair.forward(one), pair.backward(one, one)
+        forward, given = _forward_and_parameter(value)
     except (TypeError, ValueError) as error:
         kind = TypeError if isinstance(error, TypeError) else ValueError
         raise kind(f"{function}: activation is {value!r}: {error}") from None
-    if any(not isinstance(result, np.ndarray) or result.shape != (1,) for result in tried):
-        raise ValueError(f"{function}: activation is {value!r}, expected a function with one result per element")
-    return pair
+    parameters = parameters_of(forward)
+    if given is not None and not parameters:
+        raise TypeError(f"{function}: activation is {value!r}, but {forward.__name__} has no parameter")
+    missing = [name for name, default in parameters.items() if default is None][given is not None :]
+    if missing:
+        raise TypeError(f"{function}: activation is {value!r}, which leaves {', '.join(missing)} without a value")
+    found = inside_kernels(forward)
+    if given is None:
+        if isinstance(value, str):
+            _ACTIVATIONS[value] = found
+        return found
+    return found._replace(parameter=number(function, f"the parameter of activation {forward.__name__}", given))
+
+
+_ACTIVATIONS: dict[str | None, Any] = {}
+
+
+def _forward_and_parameter(value: Any) -> tuple[Any, Any]:
+    """(a function with a formula, its first parameter or None)."""
+    import fastnn as fnn  # not at the top: the package imports its functions lazily
+
+    function, *given = value if isinstance(value, tuple) else (value,)
+    if len(given) > 1:
+        raise ValueError(f"a tuple of length {len(given) + 1}, expected (name, parameter)")
+    forward = fnn.activation(function)[0]
+    if forward is fnn.prelu and given:  # one slope for all channels
+        return fnn.leaky_relu, given[0]
+    if forward is fnn.rrelu:  # as outside training
+        lower = number("rrelu", "lower", given[0]) if given else 1 / 8
+        return fnn.leaky_relu, (lower + 1 / 3) / 2
+    if forward is fnn.prelu:
+        raise TypeError("prelu needs its slope: ('prelu', slope)")
+    return forward, given[0] if given else None

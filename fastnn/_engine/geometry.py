@@ -10,9 +10,9 @@ _CHUNK = 1 << 14
 
 def contiguous(array: np.ndarray, dtype=None) -> np.ndarray:
     """`array` in C order, aligned and of dtype; itself where it is so already."""
-    if array.flags.carray and (dtype is None or array.dtype == dtype):
+    if array.flags.carray and (dtype is None or array.dtype == dtype):  # itself at once; read-only ones go on
         return array
-    return np.require(array, dtype, "CA")
+    return np.require(array, dtype, ["C", "A"])
 
 
 def around(shape: tuple[int, ...], axis: int) -> tuple[int, int, int]:

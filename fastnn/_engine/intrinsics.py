@@ -2,10 +2,12 @@
 
 from llvmlite import ir
 from numba import types
+from numba.core import cgutils
 from numba.extending import intrinsic
 
 from . import primitives, vector_intrinsics
 from .vector_type import BOOLS, DOUBLES, SINGLES, Lanes
+from .vectors import LANES
 
 I32, I64, F32, F64 = ir.IntType(32), ir.IntType(64), ir.FloatType(), ir.DoubleType()
 
@@ -13,7 +15,11 @@ I32, I64, F32, F64 = ir.IntType(32), ir.IntType(64), ir.FloatType(), ir.DoubleTy
 @intrinsic
 def fma(typingctx, a, b, c):
     def codegen(context, builder, signature, args):
-        return builder.fma(*args)
+        if not isinstance(a, Lanes):
+            return builder.fma(*args)
+        name = f"llvm.fma.v{LANES}f{32 if a == SINGLES else 64}"
+        kind = ir.FunctionType(args[0].type, [args[0].type] * 3)
+        return builder.call(cgutils.get_or_insert_function(builder.module, kind, name), args)
 
     if a == b == c and a in (types.float32, types.float64, SINGLES, DOUBLES):
         return a(a, a, a), codegen

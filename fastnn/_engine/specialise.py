@@ -115,8 +115,9 @@ def interpreted(function, dtype):
     def bound(value):
         if isinstance(value, Memory):
             return value.of(dtype)
-        kernel_code = isinstance(value, types.FunctionType) and value.__module__.startswith("fastnn.")
-        return interpreted(value, dtype) if kernel_code else value
+        if not isinstance(value, types.FunctionType) or value.__module__.startswith("fastnn._engine."):
+            return value
+        return interpreted(value, dtype)
 
     scope = {name: bound(value) for name, value in function.__globals__.items() if name in function.__code__.co_names}
     cells = tuple(types.CellType(bound(cell.cell_contents)) for cell in function.__closure__ or ())

@@ -6,7 +6,7 @@ import inspect
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -169,6 +169,44 @@ def with_bias(forward) -> tuple[tuple[np.ufunc, np.ufunc], tuple[float, ...]]:
         )
     ]
     return (ufuncs[0], ufuncs[1]), tuple(float(p.default) for p in parameters if p.default is not p.empty)
+
+
+class Activation(NamedTuple):
+    """An activation inside another kernel: formulas of (z, parameter) and (dy, z, parameter), and its parameter."""
+
+    formula: Callable
+    product: Callable
+    parameter: float
+
+
+def _identity(z, parameter):
+    return z
+
+
+def _identity_product(dy, z, parameter):
+    return dy
+
+
+IDENTITY = Activation(_identity, _identity_product, 0.0)
+
+
+def parameters_of(forward) -> dict[str, float | None]:
+    """A function's parameters with their defaults, None for one without."""
+    parameters = list(inspect.signature(_DEFINITIONS[forward].formula).parameters.values())[1:]
+    return {p.name: None if p.default is p.empty else float(p.default) for p in parameters}
+
+
+@functools.cache
+def inside_kernels(forward) -> Activation:
+    """A function made here as formulas with exactly one parameter; others keep their defaults."""
+    made, parameters = _DEFINITIONS[forward], parameters_of(forward)
+    rest = {f"_{name}": default for name, default in list(parameters.items())[1:]}
+    arguments = ", ".join(["z", *(["parameter"] if parameters else []), *rest])
+    name = made.formula.__name__
+    scope = {"f": made.formula, "product": _product(made.derivative, made.zero_blocks), "__name__": __name__, **rest}
+    formula = _define(f"def {name}(z, parameter):\n    return f({arguments})", name, dict(scope))
+    product = _define(f"def {name}(dy, z, parameter):\n    return product(dy, {arguments})", name, dict(scope))
+    return Activation(formula, product, next(iter(parameters.values()), None) or 0.0)
 
 
 def _product(derivative: Callable, zero_blocks: bool) -> Callable:

@@ -10,7 +10,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from . import lanes, memory, vectors
-from .memory import F32, F64, I16, I32, I64, INTP
+from .memory import F32, F64, I8, I16, I32, I64, INTP
 from .pairs import arity
 from .vector_type import BOOLS, DOUBLES, LONGS, SINGLES, WORDS, Lanes
 from .vectors import LANES
@@ -118,10 +118,24 @@ def memory_module(role: vectors.Memory) -> python_types.ModuleType:
     module.put = intrinsic(lambda context, base, index, value: writing(put, scalar))
 
     @intrinsic
+    def number(typingctx, value):
+        def codegen(context, builder, signature, args):
+            return args[0] if scalar == types.float64 else builder.fptrunc(args[0], F32)
+
+        return scalar(types.float64), codegen
+
+    @intrinsic
+    def narrowed(typingctx, value):
+        def codegen(context, builder, signature, args):
+            return args[0] if vector == DOUBLES else builder.fptrunc(args[0], ir.VectorType(F32, LANES))
+
+        return vector(DOUBLES), codegen
+
+    @intrinsic
     def size(typingctx):
         return INTP(), lambda context, builder, signature, args: I64(role.dtype.itemsize)
 
-    module.size = size
+    module.number, module.narrowed, module.size = number, narrowed, size
     return module
 
 
@@ -153,22 +167,32 @@ def splat(typingctx, value):
     return None
 
 
+def _spread_integer(kind):
+    @intrinsic
+    def spread(typingctx, value):
+        def codegen(context, builder, signature, args):
+            return _spread(builder, context.cast(builder, args[0], signature.args[0], kind.element))
+
+        if isinstance(value, types.Integer):
+            return kind(value), codegen
+        return None
+
+    return spread
+
+
+words, longs = _spread_integer(WORDS), _spread_integer(LONGS)
+
+
 @intrinsic
 def wide(typingctx, vector):
     def codegen(context, builder, signature, args):
         if signature.args[0] == DOUBLES:
             return args[0]
+        if signature.args[0] == WORDS:
+            return builder.uitofp(args[0], ir.VectorType(F64, LANES))
         return builder.fpext(args[0], ir.VectorType(F64, LANES))
 
     return DOUBLES(vector), codegen
-
-
-@intrinsic
-def narrow(typingctx, vector):
-    def codegen(context, builder, signature, args):
-        return builder.fptrunc(args[0], ir.VectorType(F32, LANES))
-
-    return SINGLES(DOUBLES), codegen
 
 
 @intrinsic
@@ -190,6 +214,36 @@ def low_half(typingctx, vector):
         return builder.trunc(args[0], ir.VectorType(I32, LANES))
 
     return WORDS(LONGS), codegen
+
+
+def _bytes_at(builder, base, index):
+    vector = ir.VectorType(I8, LANES)
+    return builder.bitcast(builder.gep(memory._pointer(builder, base, I8), [index]), vector.as_pointer()), vector
+
+
+@intrinsic
+def load_mask(typingctx, base, index, count):
+    def codegen(context, builder, signature, args):
+        pointer, vector = _bytes_at(builder, *args[:2])
+        kind = ir.FunctionType(vector, [pointer.type, I32, ir.VectorType(I1, LANES), vector])
+        load = cgutils.get_or_insert_function(builder.module, kind, f"llvm.masked.load.v{LANES}i8.p0")
+        value = builder.call(load, [pointer, I32(1), _mask_below(builder, args[2]), ir.Constant(vector, None)])
+        return builder.icmp_unsigned("!=", value, ir.Constant(vector, None))
+
+    return BOOLS(INTP, INTP, INTP), codegen
+
+
+@intrinsic
+def store_mask(typingctx, base, index, mask, count):
+    def codegen(context, builder, signature, args):
+        pointer, vector = _bytes_at(builder, *args[:2])
+        kind = ir.FunctionType(ir.VoidType(), [vector, pointer.type, I32, ir.VectorType(I1, LANES)])
+        store = cgutils.get_or_insert_function(builder.module, kind, f"llvm.masked.store.v{LANES}i8.p0")
+        value = builder.zext(args[2], vector)
+        builder.call(store, [value, pointer, I32(1), _mask_below(builder, args[3])])
+        return context.get_dummy_value()
+
+    return types.void(INTP, INTP, BOOLS, INTP), codegen
 
 
 def _by_halves(combine):
@@ -289,8 +343,8 @@ INTRINSICS = {
     **{
         getattr(vectors, name): globals()[name]
         for name in (
-            "real", "put_real", "splat", "wide", "narrow", "below", "lane_numbers", "low_half", "total", "largest",
-            "any_lane",
+            "real", "put_real", "splat", "words", "longs", "wide", "below", "lane_numbers", "low_half", "load_mask",
+            "store_mask", "total", "largest", "any_lane",
         )
     },
 }  # fmt: skip

@@ -90,6 +90,14 @@ class Memory:
         """Write one element."""
         self._view(base, index, 1)[0] = value
 
+    def number(self, value):
+        """A float64 number rounded to this dtype (float32 for float16)."""
+        return self._widened(np.array([value]))[0]
+
+    def narrowed(self, vector):
+        """A float64 vector rounded to the working dtype."""
+        return self._widened(vector)
+
     def size(self):
         """Bytes an element."""
         return self.dtype.itemsize
@@ -135,14 +143,19 @@ def splat(value):
     return np.full(LANES, value)
 
 
+def words(value):
+    """A vector of one integer, as uint32."""
+    return np.full(LANES, np.uint32(int(value)))
+
+
+def longs(value):
+    """A vector of one integer >= 0, as uint64."""
+    return np.full(LANES, np.uint64(int(value)))
+
+
 def wide(vector):
-    """A vector as float64."""
+    """A vector, of floats or uint32, as float64."""
     return vector.astype(np.float64)
-
-
-def narrow(vector):
-    """A float64 vector rounded to float32."""
-    return vector.astype(np.float32)
 
 
 def below(count):
@@ -158,6 +171,17 @@ def lane_numbers():
 def low_half(vector):
     """The low 32 bits of each uint64 lane, as uint32."""
     return (vector & np.uint64(0xFFFFFFFF)).astype(np.uint32)
+
+
+def load_mask(base, index, count):
+    """A mask from `count` bytes, 0 to LANES, from the index-th on; false in the other lanes."""
+    values = ctypes.string_at(int(base) + int(index), int(count))
+    return np.array([*values] + [0] * (LANES - len(values)), np.bool_)
+
+
+def store_mask(base, index, mask, count):
+    """Write a mask's first `count` lanes as bytes, 0 or 1."""
+    ctypes.memmove(int(base) + int(index), mask.tobytes(), int(count))
 
 
 def total(vector):

@@ -2,8 +2,7 @@
 
     x_hat = (x - mean) * rstd,   rstd = 1 / sqrt(var + eps),   y = f(gamma * x_hat + beta)
 
-mean and var are one value a channel. They are computed in float64, the variance from the deviations, so that an
-offset of many standard deviations does not cancel it away; x - mean is taken in float64 for the same reason.
+mean and var are one value a channel, in float64; see `_statistics` for how, `synchronised` for the same in halves.
 """
 
 from dataclasses import dataclass
@@ -12,72 +11,44 @@ from typing import Any
 import numpy as np
 
 from .._engine import check
+from .._engine.geometry import around
+from .._engine.ufuncs import Activation
+from ._arrays import Laid, checked_output, laid_out, result_for, returned, working
+from ._plans import channels_plan
+from ._statistics import MEAN, REST, RSTD, VARIANCE, from_moments
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class BatchNormCache:
-    """What `batch_norm_backward` needs: references to the inputs, and two numbers a channel."""
+    """What `batch_norm_backward` needs: references to the inputs, and a few numbers a channel."""
 
-    x: np.ndarray
+    x: Laid
+    shape: tuple[int, ...]
     gamma: np.ndarray | None
     beta: np.ndarray | None
-    mean: np.ndarray
-    rstd: np.ndarray
-    axis: int
-    activation: check.Activation | None
+    statistics: np.ndarray
+    plan: Any
+    activation: Activation
 
 
-def _reduced_axes(x: np.ndarray, axis: int) -> tuple[int, ...]:
-    return tuple(k for k in range(x.ndim) if k != axis)
-
-
-def _along(values: np.ndarray, x: np.ndarray, axis: int) -> np.ndarray:
-    """One value a channel, in float64 and shaped to broadcast over x."""
-    return values.astype(np.float64, copy=False).reshape([-1 if k == axis else 1 for k in range(x.ndim)])
-
-
-def _statistics(x: np.ndarray, axis: int) -> tuple[np.ndarray, np.ndarray]:
-    """(mean, biased variance) of each channel in float64.
-
-    The deviations' own mean is what rounding left in the first mean; taking it out makes the two-pass
-    variance exact to rounding (Chan, Golub & LeVeque 1983).
-    """
-    axes = _reduced_axes(x, axis)
-    mean = np.asarray(np.mean(x, axis=axes, dtype=np.float64))
-    deviation = x - _along(mean, x, axis)
-    rest = np.mean(deviation, axis=axes)
-    return mean + rest, np.mean(np.square(deviation), axis=axes) - np.square(rest)
-
-
-def _normalised(x: np.ndarray, mean: np.ndarray, rstd: np.ndarray, axis: int) -> np.ndarray:
-    return (x - _along(mean, x, axis)) * _along(rstd, x, axis)
-
-
-def _affine(x_hat: np.ndarray, gamma: np.ndarray | None, beta: np.ndarray | None, axis: int) -> np.ndarray:
-    scaled = x_hat if gamma is None else x_hat * _along(gamma, x_hat, axis)
-    return scaled if beta is None else scaled + _along(beta, x_hat, axis)
-
-
-def _working(x: np.ndarray) -> np.dtype:
-    """What the activation is computed in: x's dtype, float32 for float16."""
-    return np.promote_types(x.dtype, np.float32)
-
-
-def _write(target: np.ndarray, z: np.ndarray, activation: check.Activation | None, x: np.ndarray) -> np.ndarray:
-    np.copyto(target, z if activation is None else activation.forward(z.astype(_working(x))), casting="same_kind")
-    return target
-
-
-def _input(function: str, x: Any, axis: Any) -> tuple[np.ndarray, int]:
+def arguments(function: str, x: Any, gamma: Any, beta: Any, axis: Any) -> tuple:
+    """(x, its axis, gamma, beta), checked."""
     x = check.real_array(function, "x", x)
-    return x, check.axis_of(function, axis, x)
+    axis = check.axis_of(function, axis, x)
+    gamma = check.per_channel(function, "gamma", gamma, x.shape, axis)
+    return x, axis, gamma, check.per_channel(function, "beta", beta, x.shape, axis)
 
 
-def _per_channel(function: str, argument: str, value: Any, x: np.ndarray, axis: int) -> np.ndarray | None:
-    if value is None:
-        return None
-    value = check.real_array(function, argument, value)
-    return check.same_shape(function, argument, value, (x.shape[axis],), f"to match axis {axis} of x")
+def planned(x: np.ndarray, axis: int) -> tuple[Laid, Any]:
+    """x as it lies in memory and the plan for its channels."""
+    laid = laid_out(x)
+    place = axis if laid.order is None else laid.order.index(axis)
+    return laid, channels_plan(*around(laid.array.shape, place))
+
+
+def cast_like(values: np.ndarray, parameter: np.ndarray | None) -> np.ndarray | None:
+    """A gradient in its parameter's shape and dtype; None for none."""
+    return None if parameter is None else values.astype(parameter.dtype).reshape(parameter.shape)
 
 
 def _running(function: str, argument: str, value: Any, x: np.ndarray, axis: int) -> np.ndarray | None:
@@ -88,7 +59,8 @@ def _running(function: str, argument: str, value: Any, x: np.ndarray, axis: int)
 
 def _update_running(running: np.ndarray | None, batch: np.ndarray, momentum: float) -> None:
     if running is not None:
-        running[...] = (1 - momentum) * running.astype(np.float64) + momentum * batch
+        with np.errstate(all="ignore"):
+            running[...] = (1 - momentum) * running.astype(np.float64) + momentum * batch
 
 
 def batch_norm_forward(
@@ -143,25 +115,24 @@ def batch_norm_forward(
         An argument of an unsuitable type.
     """
     name = "batch_norm_forward"
-    x, axis = _input(name, x, axis)
-    gamma, beta = _per_channel(name, "gamma", gamma, x, axis), _per_channel(name, "beta", beta, x, axis)
+    x, axis, gamma, beta = arguments(name, x, gamma, beta, axis)
     running_mean = _running(name, "running_mean", running_mean, x, axis)
     running_var = _running(name, "running_var", running_var, x, axis)
     momentum, eps = check.number(name, "momentum", momentum), check.number(name, "eps", eps, low=0)
-    pair = check.activation(name, activation, _working(x))
-    target = check.output(name, out, x.shape, x.dtype)
-    check.apart(name, target, x=x, gamma=gamma, beta=beta)
-    count = int(np.prod([x.shape[k] for k in _reduced_axes(x, axis)]))
-    if count < 2:
-        raise ValueError(f"{name}: x has shape {x.shape}, i.e. {count} values a channel of axis {axis}, expected >= 2")
+    act = check.activation(name, activation)
+    target = checked_output(name, out, x, x=x, gamma=gamma, beta=beta)
+    laid, plan = planned(x, axis)
+    if plan.size < 2:
+        raise ValueError(
+            f"{name}: x has shape {x.shape}, i.e. {plan.size} values a channel of axis {axis}, expected >= 2"
+        )
 
-    with np.errstate(all="ignore"):
-        mean, var = _statistics(x, axis)
-        rstd = 1 / np.sqrt(var + eps)
-        y = _write(target, _affine(_normalised(x, mean, rstd, axis), gamma, beta, axis), pair, x)
-        _update_running(running_mean, mean, momentum)
-        _update_running(running_var, var * (count / (count - 1)) if unbiased_running_var else var, momentum)
-    return y, BatchNormCache(x, gamma, beta, mean, rstd, axis, pair)
+    y, gamma_, beta_ = result_for(target, laid), working(gamma, x), working(beta, x)
+    statistics = plan.forward(laid.array, y, gamma_, beta_, eps, act)
+    _update_running(running_mean, statistics[MEAN] + statistics[REST], momentum)
+    bessel = plan.size / (plan.size - 1) if unbiased_running_var else 1.0
+    _update_running(running_var, statistics[VARIANCE] * bessel, momentum)
+    return returned(y, target, laid), BatchNormCache(laid, x.shape, gamma, beta, statistics, plan, act)
 
 
 def batch_norm_backward(
@@ -195,31 +166,34 @@ def batch_norm_backward(
     TypeError
         A cache that is not batch norm's, or an argument of an unsuitable type.
     """
-    name = "batch_norm_backward"
-    if not isinstance(cache, BatchNormCache):
-        raise TypeError(f"{name}: cache is a {type(cache).__name__}, expected what batch_norm_forward returned")
-    x, axis = cache.x, cache.axis
-    dy = check.same_shape(name, "dy", check.real_array(name, "dy", dy), x.shape, "as x had")
-    target = check.output(name, out, x.shape, x.dtype)
-    check.apart(name, target, x=x, gamma=cache.gamma, beta=cache.beta)
+    return norm_backward("batch_norm_backward", "batch_norm_forward", dy, cache, out)
 
+
+def norm_backward(function: str, forward: str, dy: Any, cache: BatchNormCache, out: Any = None) -> tuple:
+    """(dx, dgamma, dbeta) from what a forward pass over a plan has kept."""
+    if type(cache) is not BatchNormCache:
+        raise TypeError(f"{function}: cache is a {type(cache).__name__}, expected what {forward} returned")
+    dy = check.same_shape(function, "dy", check.real_array(function, "dy", dy), cache.shape, "as x had")
+    x = cache.x.array
+    if out is not None:
+        out = check.output(function, out, cache.shape, x.dtype)
+        check.apart(function, out, x=x, gamma=cache.gamma, beta=cache.beta)
+    dy = cache.x.like(dy, x.dtype)
+    dx = result_for(out, cache.x, dy)
+    gamma, beta = working(cache.gamma, x), working(cache.beta, x)
+    dbeta, dgamma = cache.plan.backward(dy, x, dx, gamma, beta, cache.statistics, cache.activation)
     with np.errstate(all="ignore"):
-        x_hat = _normalised(x, cache.mean, cache.rstd, axis)
-        g = dy.astype(np.float64)
-        if cache.activation is not None:
-            z = _affine(x_hat, cache.gamma, cache.beta, axis).astype(_working(x))
-            g = cache.activation.backward(dy.astype(_working(x)), z).astype(np.float64)
-        axes = _reduced_axes(x, axis)
-        dbeta, dgamma = np.sum(g, axis=axes), np.sum(g * x_hat, axis=axes)
-        count = g.size / max(dbeta.size, 1)
-        dx = g - _along(dbeta / count, x, axis) - x_hat * _along(dgamma / count, x, axis)
-        factor = cache.rstd if cache.gamma is None else cache.rstd * cache.gamma
-        np.copyto(target, dx * _along(factor, x, axis), casting="same_kind")
-        return (
-            target,
-            None if cache.gamma is None else dgamma.astype(cache.gamma.dtype),
-            None if cache.beta is None else dbeta.astype(cache.beta.dtype),
-        )
+        return returned(dx, out, cache.x), cast_like(dgamma, cache.gamma), cast_like(dbeta, cache.beta)
+
+
+def _known_statistics(
+    function: str, x: np.ndarray, axis: int, running_mean: Any, running_var: Any, eps: float
+) -> np.ndarray:
+    mean = check.per_channel(function, "running_mean", running_mean, x.shape, axis)
+    var = check.per_channel(function, "running_var", running_var, x.shape, axis)
+    if mean is None or var is None:
+        raise TypeError(f"{function}: {'running_mean' if mean is None else 'running_var'} is None, expected an array")
+    return from_moments(mean, var, eps, x.dtype)
 
 
 def batch_norm_inference(
@@ -262,16 +236,72 @@ def batch_norm_inference(
         An argument of an unsuitable type.
     """
     name = "batch_norm_inference"
-    x, axis = _input(name, x, axis)
-    gamma, beta = _per_channel(name, "gamma", gamma, x, axis), _per_channel(name, "beta", beta, x, axis)
-    mean = _per_channel(name, "running_mean", running_mean, x, axis)
-    var = _per_channel(name, "running_var", running_var, x, axis)
-    if mean is None or var is None:
-        raise TypeError(f"{name}: {'running_mean' if mean is None else 'running_var'} is None, expected an array")
+    x, axis, gamma, beta = arguments(name, x, gamma, beta, axis)
     eps = check.number(name, "eps", eps, low=0)
-    pair = check.activation(name, activation, _working(x))
-    target = check.output(name, out, x.shape, x.dtype)
-    check.apart(name, target, x=x)
+    statistics = _known_statistics(name, x, axis, running_mean, running_var, eps)
+    act = check.activation(name, activation)
+    target = checked_output(name, out, x, x=x)
+    laid, plan = planned(x, axis)
+    y = result_for(target, laid)
+    plan.apply(laid.array, y, working(gamma, x), working(beta, x), statistics, act)
+    return returned(y, target, laid)
+
+
+def batch_norm_inference_backward(
+    dy: Any,
+    x: Any,
+    gamma: Any,
+    beta: Any,
+    running_mean: Any,
+    running_var: Any,
+    *,
+    eps: float = 1e-5,
+    axis: int = 1,
+    activation: Any = None,
+) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
+    """Gradients of `batch_norm_inference`, the statistics being constants.
+
+    With ``g = dy * f'(z)`` and sums over a channel's values::
+
+        dx = gamma * rstd * g,   dgamma = sum(g * x_hat),   dbeta = sum(g)
+
+    Parameters
+    ----------
+    dy : array_like
+        Gradient of the loss with respect to y, of x's shape.
+    x, gamma, beta, running_mean, running_var, eps, axis, activation
+        As given to `batch_norm_inference`.
+
+    Returns
+    -------
+    dx, dgamma, dbeta
+        Of the shape and dtype of x, gamma and beta; None for a gamma or beta that was None.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As `batch_norm_inference`; also if dy's shape is not x's.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import fastnn as fnn
+    >>> x = np.array([[1.0], [3.0]])
+    >>> dx, _, _ = fnn.batch_norm_inference_backward(np.ones((2, 1)), x, None, None, [0.0], [4.0], eps=0)
+    >>> dx.ravel().tolist()
+    [0.5, 0.5]
+    """
+    name = "batch_norm_inference_backward"
+    x, axis, gamma, beta = arguments(name, x, gamma, beta, axis)
+    dy = check.same_shape(name, "dy", check.real_array(name, "dy", dy), x.shape, "as x has")
+    eps = check.number(name, "eps", eps, low=0)
+    statistics = _known_statistics(name, x, axis, running_mean, running_var, eps)
+    act = check.activation(name, activation)
+    laid, plan = planned(x, axis)
+    dx, dy = result_for(None, laid), laid.like(dy, x.dtype)
+    inputs = working(gamma, x), working(beta, x), statistics, act
+    sums = plan.sums(dy, laid.array, *inputs)
+    plan.gradient(dy, laid.array, dx, *inputs, np.zeros_like(sums), 1)
     with np.errstate(all="ignore"):
-        rstd = 1 / np.sqrt(var.astype(np.float64) + eps)
-        return _write(target, _affine(_normalised(x, mean, rstd, axis), gamma, beta, axis), pair, x)
+        dgamma = cast_like(sums[1] * statistics[RSTD], gamma)
+        return returned(dx, None, laid), dgamma, cast_like(sums[0], beta)
