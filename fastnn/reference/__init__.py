@@ -1,7 +1,7 @@
 """Plain NumPy twins of fastnn's kernels, in float64: readable, slow, what the tests compare with.
 
-They have the names and parameters of the kernels, except that randomness is given (dropout takes its mask)
-and that there is no `out=`. Each is accurate to far below one float32 rounding everywhere: in the tails, at
+They have the names and parameters of the kernels, except that dropout takes its randomness as `seed=` and
+that there is no `out=`. Each is accurate to far below one float32 rounding everywhere: in the tails, at
 the infinities (the mathematical limit) and at the zeros of the derivative.
 """
 
@@ -21,6 +21,8 @@ from .activations import (
     gelu_backward,
     gelu_tanh,
     gelu_tanh_backward,
+    glu,
+    glu_backward,
     hard_sigmoid,
     hard_sigmoid_backward,
     hard_silu,
@@ -37,6 +39,9 @@ from .activations import (
     leaky_relu_backward_from_output,
     log_sigmoid,
     log_sigmoid_backward,
+    log_softmax,
+    log_softmax_backward,
+    logsumexp,
     maxout,
     maxout_backward,
     mish,
@@ -61,6 +66,8 @@ from .activations import (
     sigmoid_backward_from_output,
     silu,
     silu_backward,
+    softmax,
+    softmax_backward,
     softplus,
     softplus_backward,
     softplus_backward_from_output,
@@ -81,11 +88,57 @@ from .activations import (
     threshold,
     threshold_backward,
 )
-from .dropout import dropout_backward, dropout_forward
-from .losses import softmax_cross_entropy
+from .dropout import (
+    alpha_dropout_backward,
+    alpha_dropout_forward,
+    drop_path_backward,
+    drop_path_forward,
+    dropout_backward,
+    dropout_forward,
+    dropout_mask,
+    gaussian_dropout_backward,
+    gaussian_dropout_forward,
+    philox,
+    random_bits,
+    spatial_dropout_backward,
+    spatial_dropout_forward,
+)
+from .losses import (
+    binary_cross_entropy,
+    binary_cross_entropy_with_logits,
+    elastic_net_penalty,
+    focal,
+    hinge,
+    huber,
+    kl_div,
+    l1_penalty,
+    l2_penalty,
+    log_cosh,
+    mae,
+    mse,
+    multiclass_hinge,
+    nll_loss,
+    smooth_l1,
+    softmax_cross_entropy,
+)
 from .normalization import (
+    BatchGradStats,
+    BatchStats,
+    batch_norm_apply,
     batch_norm_backward,
+    batch_norm_backward_apply,
+    batch_norm_backward_stats,
     batch_norm_forward,
     batch_norm_inference,
     batch_norm_inference_backward,
+    batch_norm_stats,
+    group_norm_backward,
+    group_norm_forward,
+    instance_norm_backward,
+    instance_norm_forward,
+    layer_norm_backward,
+    layer_norm_forward,
+    merge_batch_stats,
+    rms_norm_backward,
+    rms_norm_forward,
 )

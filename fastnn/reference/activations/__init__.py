@@ -4,6 +4,8 @@
 from .gated import (
     bias_activation,
     bias_activation_backward,
+    glu,
+    glu_backward,
     maxout,
     maxout_backward,
 )
@@ -86,4 +88,11 @@ from .smooth import (
     squareplus_backward,
     swish,
     swish_backward,
+)
+from .softmax import (
+    log_softmax,
+    log_softmax_backward,
+    logsumexp,
+    softmax,
+    softmax_backward,
 )

@@ -1,9 +1,12 @@
-"""maxout, and a bias with its activation."""
+"""maxout, gated linear units, and a bias with its activation."""
 
 import numpy as np
 
 from .._float64 import in_float64
 from .lookup import activation as resolve_activation
+
+#: Gates of glu and the activation that each is; bilinear is the identity.
+_GATES = {"sigmoid": "sigmoid", "relu": "relu", "gelu": "gelu", "silu": "silu", "bilinear": None}
 
 
 def maxout(x, pieces, axis=-1):
@@ -24,6 +27,36 @@ def maxout_backward(dy, winner, pieces, axis=-1):
     winner = np.asarray(winner, np.intp)
     np.put_along_axis(dx, np.expand_dims(winner, axis + 1), np.expand_dims(dy, axis + 1), axis + 1)
     return dx.reshape(*dy.shape[:axis], dy.shape[axis] * pieces, *dy.shape[axis + 1 :])
+
+
+@np.errstate(all="ignore")
+def glu(x, axis=-1, gate="sigmoid"):
+    """a * gate(b), a and b the halves of x along `axis` (Dauphin et al. 2017; gates as Shazeer 2020)."""
+    a, b = _halves(x, axis)
+    f, _ = _gate(gate)
+    return a * f(b)
+
+
+@np.errstate(all="ignore")
+def glu_backward(dy, x, axis=-1, gate="sigmoid"):
+    """dy * gate(b) for the first half of x, dy * a * gate'(b) for the second."""
+    dy = np.asarray(dy, np.float64)
+    a, b = _halves(x, axis)
+    f, f_backward = _gate(gate)
+    return np.concatenate([dy * f(b), f_backward(dy * a, b)], axis)
+
+
+def _halves(x, axis):
+    x = np.asarray(x, np.float64)
+    if x.shape[axis] % 2:
+        raise ValueError(f"glu: x has {x.shape[axis]} entries along axis {axis}, expected an even number")
+    return np.split(x, 2, axis)
+
+
+def _gate(gate):
+    if gate not in _GATES:
+        raise ValueError(f"glu: gate is {gate!r}, expected one of {', '.join(_GATES)}")
+    return resolve_activation(_GATES[gate])
 
 
 def bias_activation(x, bias, activation="relu", axis=-1):

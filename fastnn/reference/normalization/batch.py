@@ -1,10 +1,29 @@
-"""Batch normalisation (Ioffe and Szegedy 2015)."""
+"""Batch normalisation (Ioffe and Szegedy 2015), whole and in steps with statistics that merge (Chan et al. 1983)."""
+
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..activations import activation as resolve_activation
+from . import _standardize as core
 
 
+class BatchStats(NamedTuple):
+    """Of each channel: the number of values, their mean, the sum of their squared deviations from it."""
+
+    count: int  # type: ignore[assignment]  # hides tuple.count, as the name that users see
+    mean: Any
+    m2: Any
+
+
+class BatchGradStats(NamedTuple):
+    """Of each channel: the number of values, the sum of dz and of dz * x_hat, dz the gradient at the activation."""
+
+    count: int  # type: ignore[assignment]  # hides tuple.count, as the name that users see
+    sum_dz: Any
+    sum_dz_xhat: Any
+
+
+@np.errstate(all="ignore")
 def batch_norm_forward(
     x,
     gamma,
@@ -23,68 +42,104 @@ def batch_norm_forward(
     running = (1 - momentum) * running + momentum * batch, in place.
     """
     x = np.asarray(x, np.float64)
-    others = _other_axes(x, axis)
-    mean = x.mean(others)
-    var = ((x - _channels(mean, x, axis)) ** 2).mean(others)
-    count = x.size // x.shape[axis]
+    count, mean, m2 = batch_norm_stats(x, axis)
     if running_mean is not None:
         running_mean[...] = (1 - momentum) * running_mean + momentum * mean
     if running_var is not None:
-        correction = count / (count - 1) if unbiased_running_var else 1.0
-        running_var[...] = (1 - momentum) * running_var + momentum * var * correction
-    y = batch_norm_inference(x, gamma, beta, mean, var, eps=eps, axis=axis, activation=activation)
-    return y, (x, gamma, beta, mean, var, eps, axis, activation)
+        var = m2 / (count - 1 if unbiased_running_var else count)
+        running_var[...] = (1 - momentum) * running_var + momentum * var
+    channel, others = _channel_and_other_axes(x, axis)
+    return core.normalize_forward(x, gamma, beta, others, channel, eps, activation)
 
 
+@np.errstate(all="ignore")
 def batch_norm_backward(dy, cache):
     """(dx, dgamma, dbeta), the mean and the variance being functions of x."""
-    x, gamma, beta, mean, var, eps, axis, activation = cache
-    normalized, dz, dgamma, dbeta = _before_activation(dy, x, gamma, beta, mean, var, eps, axis, activation)
-    scale = _scale(gamma, var, eps)
-    count = x.size // x.shape[axis]
-    mean_dz, mean_product = _channels(dbeta / count, x, axis), _channels(dgamma / count, x, axis)
-    dx = _channels(scale, x, axis) * (dz - mean_dz - normalized * mean_product)
-    return dx, None if gamma is None else dgamma, None if beta is None else dbeta
+    return core.normalize_backward(dy, cache)
 
 
+@np.errstate(all="ignore")
 def batch_norm_inference(x, gamma, beta, running_mean, running_var, *, eps=1e-5, axis=1, activation=None):
     """f(gamma * (x - running_mean) / sqrt(running_var + eps) + beta)."""
-    f, _ = resolve_activation(activation)
-    return f(_affine(np.asarray(x, np.float64), gamma, beta, running_mean, running_var, eps, axis)[1])
+    x = np.asarray(x, np.float64)
+    channel, _ = _channel_and_other_axes(x, axis)
+    x_hat, _ = _standardized_by(x, running_mean, running_var, eps, channel)
+    return core.affine_activation(x_hat, gamma, beta, channel, activation)
 
 
+@np.errstate(all="ignore")
 def batch_norm_inference_backward(dy, x, gamma, beta, running_mean, running_var, *, eps=1e-5, axis=1, activation=None):
     """(dx, dgamma, dbeta), the mean and the variance being constants."""
     x = np.asarray(x, np.float64)
-    _, dz, dgamma, dbeta = _before_activation(dy, x, gamma, beta, running_mean, running_var, eps, axis, activation)
-    dx = dz * _channels(_scale(gamma, running_var, eps), x, axis)
-    return dx, None if gamma is None else dgamma, None if beta is None else dbeta
+    channel, _ = _channel_and_other_axes(x, axis)
+    x_hat, std = _standardized_by(x, running_mean, running_var, eps, channel)
+    dz, dgamma, dbeta = core.affine_activation_backward(dy, x_hat, gamma, beta, channel, activation)
+    return core.scaled(dz, gamma, channel) / std, core.unless_none(gamma, dgamma), core.unless_none(beta, dbeta)
 
 
-def _affine(x, gamma, beta, mean, var, eps, axis):
-    """(normalized x, gamma * normalized x + beta)."""
-    normalized = (x - _channels(mean, x, axis)) / np.sqrt(_channels(var, x, axis) + eps)
-    z = normalized if gamma is None else normalized * _channels(gamma, x, axis)
-    return normalized, z if beta is None else z + _channels(beta, x, axis)
+@np.errstate(all="ignore")
+def batch_norm_stats(x, axis=1):
+    """The BatchStats of x; those of no values are zeros."""
+    x = np.asarray(x, np.float64)
+    _, others = _channel_and_other_axes(x, axis)
+    mean, deviation = core.centre(x, others)
+    return BatchStats(_count(x, axis), mean.ravel(), core.total(deviation**2, others).ravel())
 
 
-def _before_activation(dy, x, gamma, beta, mean, var, eps, axis, activation):
-    """(normalized x, dz, dgamma, dbeta) with dz the gradient at the activation's input."""
-    _, f_backward = resolve_activation(activation)
-    normalized, z = _affine(x, gamma, beta, mean, var, eps, axis)
-    dz = f_backward(np.asarray(dy, np.float64), z)
-    others = _other_axes(x, axis)
-    return normalized, dz, (dz * normalized).sum(others), dz.sum(others)
+@np.errstate(all="ignore")
+def merge_batch_stats(*stats):
+    """The BatchStats, or BatchGradStats, of the data of all of `stats` together."""
+    count = sum(part.count for part in stats)
+    if isinstance(stats[0], BatchGradStats):
+        return BatchGradStats(count, sum(part.sum_dz for part in stats), sum(part.sum_dz_xhat for part in stats))
+    mean = sum(part.count * part.mean for part in stats) / max(count, 1)
+    return BatchStats(count, mean, sum(part.m2 + part.count * (part.mean - mean) ** 2 for part in stats))
 
 
-def _scale(gamma, var, eps):
-    return (1.0 if gamma is None else np.asarray(gamma, np.float64)) / np.sqrt(np.asarray(var, np.float64) + eps)
+def batch_norm_apply(x, stats, gamma, beta, *, eps=1e-5, axis=1, activation=None):
+    """y of batch_norm_forward with the statistics `stats`, those of all the data that x is a part of."""
+    return batch_norm_inference(x, gamma, beta, stats.mean, _variance(stats), eps=eps, axis=axis, activation=activation)
 
 
-def _other_axes(x, axis):
-    return tuple(k for k in range(x.ndim) if k != axis % x.ndim)
+@np.errstate(all="ignore")
+def batch_norm_backward_stats(dy, x, stats, gamma, beta, *, eps=1e-5, axis=1, activation=None):
+    """The BatchGradStats of x, a part of the data of `stats`."""
+    x = np.asarray(x, np.float64)
+    channel, _ = _channel_and_other_axes(x, axis)
+    x_hat, _ = _standardized_by(x, stats.mean, _variance(stats), eps, channel)
+    _, sum_dz_xhat, sum_dz = core.affine_activation_backward(dy, x_hat, gamma, beta, channel, activation)
+    return BatchGradStats(_count(x, axis), sum_dz, sum_dz_xhat)
 
 
-def _channels(values, x, axis):
-    """`values`, one per channel, shaped to broadcast along `axis` of x."""
-    return np.asarray(values, np.float64).reshape([-1 if k == axis % x.ndim else 1 for k in range(x.ndim)])
+@np.errstate(all="ignore")
+def batch_norm_backward_apply(dy, x, stats, grad_stats, gamma, beta, *, eps=1e-5, axis=1, activation=None):
+    """(dx, dgamma, dbeta): dx of the part x, dgamma and dbeta of all the data that `grad_stats` is of."""
+    x = np.asarray(x, np.float64)
+    channel, _ = _channel_and_other_axes(x, axis)
+    x_hat, std = _standardized_by(x, stats.mean, _variance(stats), eps, channel)
+    dz, _, _ = core.affine_activation_backward(dy, x_hat, gamma, beta, channel, activation)
+    mean_dz, mean_dz_xhat = (
+        core.along(np.asarray(sums) / stats.count, x, channel) for sums in (grad_stats.sum_dz, grad_stats.sum_dz_xhat)
+    )
+    dx = core.scaled(dz - mean_dz - x_hat * mean_dz_xhat, gamma, channel) / std
+    return dx, core.unless_none(gamma, grad_stats.sum_dz_xhat), core.unless_none(beta, grad_stats.sum_dz)
+
+
+def _standardized_by(x, mean, var, eps, channel):
+    """(x_hat, std) by statistics that are given."""
+    std = np.sqrt(core.along(var, x, channel) + eps)
+    return (x - core.along(mean, x, channel)) / std, std
+
+
+def _variance(stats):
+    return np.asarray(stats.m2) / max(stats.count, 1)
+
+
+def _channel_and_other_axes(x, axis):
+    axis %= x.ndim
+    return (axis,), tuple(k for k in range(x.ndim) if k != axis)
+
+
+def _count(x, axis):
+    """Values a channel."""
+    return x.size // max(x.shape[axis], 1)

@@ -1,0 +1,27 @@
+"""The reference losses and penalties, flat."""
+
+# ruff: noqa: F401
+from .binary import (
+    binary_cross_entropy,
+    binary_cross_entropy_with_logits,
+    focal,
+    hinge,
+)
+from .classes import (
+    multiclass_hinge,
+    nll_loss,
+    softmax_cross_entropy,
+)
+from .penalties import (
+    elastic_net_penalty,
+    l1_penalty,
+    l2_penalty,
+)
+from .regression import (
+    huber,
+    kl_div,
+    log_cosh,
+    mae,
+    mse,
+    smooth_l1,
+)
