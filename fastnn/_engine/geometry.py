@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 #: Elements a chunk of a launch has at least: some microseconds of work, so that handing it out costs nothing.
-_CHUNK = 1 << 14
+CHUNK = 1 << 14
 
 
 def contiguous(array: np.ndarray, dtype=None) -> np.ndarray:
@@ -22,4 +22,4 @@ def around(shape: tuple[int, ...], axis: int) -> tuple[int, int, int]:
 
 def rows_per_chunk(rows: int, length: int) -> int:
     """Rows of `length` elements that make a chunk."""
-    return max(1, min(rows, _CHUNK // max(length, 1)))
+    return max(1, min(rows, CHUNK // max(length, 1)))

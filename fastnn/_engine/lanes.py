@@ -41,23 +41,32 @@ exit:
 """
 
 _IR = {np.float32: "float", np.float64: "double"}
+#: symbol -> the (formula, dtype) that it stands for, and its IR once it was needed
+_PROMISED: dict[str, tuple] = {}
 _PARTS: dict[str, str] = {}
 
 
 def part(formula, dtype) -> str:
-    """The symbol of a formula's vector code for a dtype, made once."""
+    """The symbol of a formula's vector code for a dtype.
+
+    Its code is made later: numba, in the midst of the kernel that uses it, may be close to Python's recursion limit.
+    """
     if isinstance(formula, Pair):
         formula = formula.implementation(dtype)
     symbol = f"fastnn_lanes_{formula.__name__}_{np.dtype(dtype).name}_{fingerprint(formula)}"
-    if symbol not in _PARTS:
-        _PARTS[symbol] = _vector_ir(symbol, formula, dtype)
+    if symbol not in _PROMISED:
+        _PROMISED[symbol] = formula, dtype
         promise(symbol)
     return symbol
 
 
 def needed_by(ir: str) -> list[str]:
-    """IR of the parts that a module declares."""
-    return [code for symbol, code in _PARTS.items() if symbol in ir]
+    """IR of the parts that a module declares, each made once."""
+    symbols = [symbol for symbol in _PROMISED if symbol in ir]
+    for symbol in symbols:
+        if symbol not in _PARTS:
+            _PARTS[symbol] = _vector_ir(symbol, *_PROMISED[symbol])
+    return [_PARTS[symbol] for symbol in symbols]
 
 
 def _vector_ir(symbol: str, formula, dtype) -> str:

@@ -1,5 +1,6 @@
 """`vectors` as LLVM instructions, for `specialise` to put in. Imported only when there is a kernel to compile."""
 
+import functools
 import types as python_types
 from typing import Any
 
@@ -109,6 +110,16 @@ def memory_module(role: vectors.Memory) -> python_types.ModuleType:
     def stream(builder, base, index, value, dtype):
         _store(builder, base, index, value, dtype, align=64 if dtype is not np.float16 else 32, stream=True)
 
+    def prefetch(builder, base, index, dtype, to_write=0):
+        pointer = builder.gep(memory._pointer(builder, base, _ELEMENT[dtype]), [index])
+        kind = ir.FunctionType(ir.VoidType(), [pointer.type, I32, I32, I32])
+        function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
+        builder.call(function, [pointer, I32(to_write), I32(3), I32(1)])  # into all caches, as data
+
+    prefetch_to_write = functools.partial(prefetch, to_write=1)
+
+    module.prefetch = intrinsic(lambda context, base, index: writing(prefetch))
+    module.prefetch_to_write = intrinsic(lambda context, base, index: writing(prefetch_to_write))
     module.load = intrinsic(lambda context, base, index: reading(_load, vector, 2))
     module.load_part = intrinsic(lambda context, base, index, count: reading(_load_part, vector, 3))
     module.get = intrinsic(lambda context, base, index: reading(get, scalar, 2))

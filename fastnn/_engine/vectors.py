@@ -82,6 +82,12 @@ class Memory:
         """Write a vector past the caches, to an address that is a multiple of 64."""
         self.store(base, index, vector)
 
+    def prefetch(self, base, index):
+        """Ask for the line of an element, which need not exist, to be brought into the caches."""
+
+    def prefetch_to_write(self, base, index):
+        """The same for a line that is going to be written."""
+
     def get(self, base, index):
         """One element, in the working dtype."""
         return self._widened(self._view(base, index, 1))[0]
@@ -144,13 +150,13 @@ def splat(value):
 
 
 def words(value):
-    """A vector of one integer, as uint32."""
-    return np.full(LANES, np.uint32(int(value)))
+    """A vector of the low 32 bits of an integer, as uint32."""
+    return np.full(LANES, np.uint32(int(value) & 0xFFFFFFFF))
 
 
 def longs(value):
-    """A vector of one integer >= 0, as uint64."""
-    return np.full(LANES, np.uint64(int(value)))
+    """A vector of the low 64 bits of an integer, as uint64."""
+    return np.full(LANES, np.uint64(int(value) & 0xFFFFFFFFFFFFFFFF))
 
 
 def wide(vector):
