@@ -6,7 +6,8 @@ from functools import partial
 
 import fastnn as fnn
 
-from .._engine import cache, loops
+from .._engine import cache, fused, loops, ufuncs
+from ..normalization import _columns, _rows, _runs
 from .errors import needs
 
 
@@ -34,10 +35,20 @@ def kernels() -> list[tuple[str, Callable[[], None]]]:
         return []
     for name in fnn.activations.__all__:
         getattr(fnn.activations, name)
+    for name in (*fnn.__all__, "softmax"):
+        getattr(fnn, name)
+    plain = ufuncs.IDENTITY
+    for passes in (_runs, _columns):
+        passes.forward(plain.formula), passes.backward(plain.product)
+    for centred in (True, False):
+        _rows.forward(plain.formula, centred), _rows.backward(plain.product, centred)
     work: dict[str, Callable[[], None]] = {}
     for loop in loops._LOOPS:
         name = f"{loop.formula.name} {loop.dtype.__name__}"
         work[name] = partial(loop.resolve, False)
         if loop.formula.parameters:
             work[f"{name} of arrays"] = partial(loop.resolve, True)
+    for kernel in fused.KERNELS:
+        for char in "fd":
+            work[f"{kernel.name} {char}"] = partial(kernel.__getitem__, char)
     return list(work.items())

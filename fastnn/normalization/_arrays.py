@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .._engine import check
-from .._engine.geometry import contiguous
+from .._engine.geometry import contiguous, empty
 
 
 class Laid(NamedTuple):
@@ -54,7 +54,7 @@ def result_for(out: np.ndarray | None, laid: Laid, dy: np.ndarray | None = None)
         apart = dy is None or not np.may_share_memory(moved, dy) or moved.ctypes.data == dy.ctypes.data
         if moved.flags.carray and apart:
             return moved
-    return np.empty(x.shape, x.dtype)
+    return empty(x.shape, x.dtype)
 
 
 def returned(result: np.ndarray, out: np.ndarray | None, laid: Laid) -> np.ndarray:
@@ -82,6 +82,6 @@ def checked_output(function: str, out: Any, like: np.ndarray, **inputs: np.ndarr
 
 def working(array: np.ndarray | None, x: np.ndarray) -> np.ndarray | None:
     """gamma or beta as kernels read it: contiguous, in the dtype that x is computed in."""
-    if array is None:
-        return None
+    if array is None or (array.dtype is x.dtype and array.flags.carray and x.dtype.char != "e"):
+        return array
     return contiguous(array, np.float64 if x.dtype == np.float64 else np.float32)

@@ -1,9 +1,11 @@
 """Statistics down the columns of a matrix: batch norm of (N, C) and with the channels last, LANES columns at a time.
 
-PARTS parts share the ROWS rows among them: first the sums of all parts, then the statistics, then y. A pass goes along
-BLOCK rows at a time, so that what belongs to a column (its sums, its mean) is loaded once for all of them, and memory
-is read in order. Blocks of columns, read twice, do not stay in any cache if a row is a power of two long, as it mostly
-is: all their lines fall into a few of its sets ((4096, 1024) by 32 columns: 11.5 ms; this way: {time}).
+PARTS parts share the ROWS rows among them: first the sums of all parts, then what belongs to each column, then y. Sums
+go along BLOCK rows at a time, so that a column's are loaded and stored once for all of them; y is written row by row.
+
+Rows are often a power of two long, and then a column's lines fall into a few sets of every cache. Blocks of columns,
+read twice, stay in none of them ((4096, 1024) by 32 columns: 11.5 ms), and more than 8 lines of one column at a time do
+not even stay in L1 (writing y 8 rows at a time: 1.2 ms instead of 0.5).
 """
 
 import functools
@@ -11,16 +13,21 @@ from typing import NamedTuple
 
 from .._engine.fused import Kernel
 from .._engine.primitives import select, to_f64
-from .._engine.vectors import LANES, Lanewise, Memory, real, splat, stored, wide, word, working
+from .._engine.vectors import LANES, Lanewise, Memory, fence, real, splat, stored, wide, word, working
 from ._passes import add_shifted, gradients, no_sums, normalise
 from ._statistics import MEAN, REST, RSTD, VARIANCE, inverse_root
 
 # Words of the context, the same for every job here. Y is what apply writes: y, or dx.
-X, DY, Y, GAMMA, BETA, STATISTICS, SUMS, TOTALS = 1, 2, 3, 4, 5, 6, 7, 8
-ROWS, COLUMNS, PARTS, WIDTH, EPS, COUNT, PARAMETER = 9, 10, 11, 12, 13, 14, 15
+X, DY, Y, GAMMA, BETA, STATISTICS, SUMS, TOTALS, APPLIED = 1, 2, 3, 4, 5, 6, 7, 8, 9
+ROWS, COLUMNS, PARTS, WIDTH, STREAM, EPS, COUNT, PARAMETER = 10, 11, 12, 13, 14, 15, 16, 17
 
-#: Rows of a block.
-BLOCK = 8
+#: What the pass that writes y or dx needs of a column, each an array over the columns in the working dtype (APPLIED):
+#: mean, its rest, gamma * rstd, beta, and for dx the offset and the slope in x - mean.
+KINDS = 6
+
+#: Rows of a block: 8 lines of all arrays together. Where y or dx is written, no more than SPAN values together.
+BLOCK, BLOCK_BACKWARD, APPLY, APPLY_BACKWARD = 8, 4, 4, 2
+SPAN = 2048
 
 double = Memory("double")
 
@@ -37,21 +44,62 @@ def down(body):
     return loop
 
 
-def over_part(step):
-    """step(context, part, begin, end, column, count) for blocks of rows, and vectors of columns, of a part."""
+def over_blocks(step, size):
+    """step(context, part, begin, end, column, count) for blocks of `size` rows, and vectors of columns, of a part."""
 
     def loop(context, part):
         rows, parts, columns = word(context, ROWS), word(context, PARTS), word(context, COLUMNS)
         whole = columns // LANES * LANES
         last = (part + 1) * rows // parts
-        for begin in range(part * rows // parts, last, BLOCK):
-            end = min(begin + BLOCK, last)
+        for begin in range(part * rows // parts, last, size):
+            end = min(begin + size, last)
             for column in range(0, whole, LANES):
                 step(context, part, begin, end, column, LANES)
             if whole < columns:
                 step(context, part, begin, end, whole, columns - whole)
 
     return loop
+
+
+def over_rows(body, inputs, size):
+    """body(i, count, streams, constants, sums) for all vectors of a part, up to `size` rows at a time."""
+
+    def rows(context, begin, end, streams):
+        columns = word(context, COLUMNS)
+        x, dy, y, applied = word(context, X), word(context, DY), word(context, Y), word(context, APPLIED)
+        parameter, whole = working.number(real(context, PARAMETER)), columns // LANES * LANES
+        for column in range(0, whole, LANES):
+            constants = inputs(x, dy, y, applied, columns, column, LANES, parameter)
+            for row in range(begin, end):
+                body(row * columns + column, LANES, streams, constants, no_sums())
+        if whole < columns:
+            constants = inputs(x, dy, y, applied, columns, whole, columns - whole, parameter)
+            for row in range(begin, end):
+                body(row * columns + whole, columns - whole, False, constants, no_sums())
+
+    def loop(context, part):
+        all_rows, parts = word(context, ROWS), word(context, PARTS)
+        last = (part + 1) * all_rows // parts
+        together = max(1, min(size, SPAN // max(word(context, COLUMNS), 1)))
+        for begin in range(part * all_rows // parts, last, together):
+            if word(context, STREAM):
+                rows(context, begin, min(begin + together, last), True)
+            else:
+                rows(context, begin, min(begin + together, last), False)
+        if word(context, STREAM):
+            fence()
+
+    return loop
+
+
+def of_column(applied, columns, column, count):
+    """(mean, rest, scale, shift) from APPLIED."""
+    return (
+        working.load_part(applied, column, count),
+        working.load_part(applied, columns + column, count),
+        working.load_part(applied, 2 * columns + column, count),
+        working.load_part(applied, 3 * columns + column, count),
+    )
 
 
 def pivots(context, column, count):
@@ -109,6 +157,16 @@ def parameters(context, column, count):
     return mean, rest, working.narrowed(scale), shift
 
 
+def prepare(context, column, count):
+    """Fill APPLIED for the forward pass."""
+    applied, columns = word(context, APPLIED), word(context, COLUMNS)
+    mean, rest, scale, shift = parameters(context, column, count)
+    working.store_part(applied, column, mean, count)
+    working.store_part(applied, columns + column, rest, count)
+    working.store_part(applied, 2 * columns + column, scale, count)
+    working.store_part(applied, 3 * columns + column, shift, count)
+
+
 # --- statistics ------------------------------------------------------------------------------------------------------
 
 _shifted_sums, _inverse_root = down(add_shifted), Lanewise(inverse_root)
@@ -132,31 +190,42 @@ def _finish(context, column, count):
     put_statistic(context, REST, column, count, (k - high) + shift)
     put_statistic(context, VARIANCE, column, count, variance)
     put_statistic(context, RSTD, column, count, _inverse_root(variance + splat(real(context, EPS))))
+    prepare(context, column, count)
 
 
 # --- the passes as jobs ----------------------------------------------------------------------------------------------
 
 
 class Passes(NamedTuple):
-    """Launch `whole` for one part; else `sums` and `apply` over parts, `finish` over blocks of WIDTH columns."""
+    """Launch `whole` for one part; else `sums` and `apply` over parts, `finish` over blocks of WIDTH columns.
+
+    `prepare`, over the same blocks, takes the place of `finish` if the statistics, or sums, come from elsewhere.
+    """
 
     whole: Kernel
     sums: Kernel
     finish: Kernel
+    prepare: Kernel
     apply: Kernel
 
 
-def _passes(name, sums_of, finish_of, apply_to):
-    sums_over, apply_over = over_part(sums_of), over_part(apply_to)
+def across(step):
+    """A job: step(context, column, count) for a block of WIDTH columns."""
 
-    def finish(context, index):
+    def job(context, index):
         first, last = index * word(context, WIDTH), min((index + 1) * word(context, WIDTH), word(context, COLUMNS))
         whole = first + (last - first) // LANES * LANES
         for column in range(first, whole, LANES):
-            finish_of(context, column, LANES)
+            step(context, column, LANES)
         if whole < last:
-            finish_of(context, whole, last - whole)
+            step(context, whole, last - whole)
         return 0
+
+    return job
+
+
+def _passes(name, sums_over, finish_of, prepare_of, apply_over):
+    finish = across(finish_of)
 
     def whole(context, index):
         sums_over(context, 0)
@@ -172,55 +241,59 @@ def _passes(name, sums_of, finish_of, apply_to):
         apply_over(context, index)
         return 0
 
-    jobs = {"": whole, "_sums": sums, "_finish": finish, "_apply": apply}
+    jobs = {"": whole, "_sums": sums, "_finish": finish, "_prepare": across(prepare_of), "_apply": apply}
     return Passes(*(Kernel(name + suffix, job) for suffix, job in jobs.items()))
 
 
 @functools.cache
 def forward(activate):
     """y = f((x - mean) * scale + beta) for an activation's formula f(z, parameter)."""
-    pass_down = down(normalise(activate))
 
-    def apply(context, part, begin, end, column, count):
-        mean, rest, scale, shift = parameters(context, column, count)
-        parameter = working.number(real(context, PARAMETER))
-        constants = word(context, X), word(context, Y), mean, rest, scale, shift, parameter
-        pass_down(context, begin, end, column, count, constants, no_sums())
+    def inputs(x, dy, y, applied, columns, column, count, parameter):
+        mean, rest, scale, shift = of_column(applied, columns, column, count)
+        return x, y, mean, rest, scale, shift, parameter
 
-    return _passes(f"columns_{activate.__name__}", _sums_of, _finish, apply)
+    apply_over = over_rows(normalise(activate), inputs, APPLY)
+    return _passes(f"columns_{activate.__name__}", over_blocks(_sums_of, BLOCK), _finish, prepare, apply_over)
 
 
 @functools.cache
 def backward(product):
     """Sums of dz and dz * (x - mean), and dx, for a formula of (dy, z, parameter) that gives dz = dy * f'(z)."""
     add, write_gradient = gradients(product)
-    sum_down, gradient_down = down(add), down(write_gradient)
-
-    def inputs(context, column, count):
-        mean, rest, scale, shift = parameters(context, column, count)
-        parameter = working.number(real(context, PARAMETER))
-        return (word(context, X), word(context, DY), mean, rest, scale, shift, parameter), scale
+    sum_down = down(add)
 
     def sums_of(context, part, begin, end, column, count):
-        of_columns, _ = inputs(context, column, count)
+        mean, rest, scale, shift = parameters(context, column, count)
+        parameter = working.number(real(context, PARAMETER))
+        constants = word(context, X), word(context, DY), mean, rest, scale, shift, parameter
         sums = sums_so_far(context, part, begin, column, count)
-        put_sums(context, part, column, count, sum_down(context, begin, end, column, count, of_columns, sums))
+        put_sums(context, part, column, count, sum_down(context, begin, end, column, count, constants, sums))
+
+    def prepare_gradient(context, column, count):
+        """Fill APPLIED from TOTALS."""
+        prepare(context, column, count)
+        applied, columns, totals = word(context, APPLIED), word(context, COLUMNS), word(context, TOTALS)
+        n, rstd = splat(real(context, COUNT)), statistic(context, RSTD, column, count)
+        s, q = double.load_part(totals, column, count), double.load_part(totals, columns + column, count)
+        scale = rstd
+        if word(context, GAMMA):
+            scale = rstd * wide(working.load_part(word(context, GAMMA), column, count))
+        working.store_part(applied, 4 * columns + column, working.narrowed(-(scale * s) / n), count)
+        working.store_part(applied, 5 * columns + column, working.narrowed(scale * rstd * rstd * q / n), count)
 
     def finish(context, column, count):
         s, q = all_sums(context, column, count)
         double.store_part(word(context, TOTALS), column, s, count)
         double.store_part(word(context, TOTALS), word(context, COLUMNS) + column, q, count)
+        if word(context, Y):
+            prepare_gradient(context, column, count)
 
-    def apply(context, part, begin, end, column, count):
-        of_columns, scale = inputs(context, column, count)
-        n, rstd = splat(real(context, COUNT)), statistic(context, RSTD, column, count)
-        s = double.load_part(word(context, TOTALS), column, count)
-        q = double.load_part(word(context, TOTALS), word(context, COLUMNS) + column, count)
-        gamma_rstd = rstd
-        if word(context, GAMMA):
-            gamma_rstd = rstd * wide(working.load_part(word(context, GAMMA), column, count))
-        offset, slope_d = working.narrowed(-(gamma_rstd * s) / n), working.narrowed(gamma_rstd * rstd * rstd * q / n)
-        constants = of_columns, word(context, Y), scale, offset, slope_d
-        gradient_down(context, begin, end, column, count, constants, no_sums())
+    def inputs(x, dy, y, applied, columns, column, count, parameter):
+        mean, rest, scale, shift = of_column(applied, columns, column, count)
+        offset = working.load_part(applied, 4 * columns + column, count)
+        slope_d = working.load_part(applied, 5 * columns + column, count)
+        return (x, dy, mean, rest, scale, shift, parameter), y, scale, offset, slope_d
 
-    return _passes(f"columns_{product.__name__}", sums_of, finish, apply)
+    sums_over, apply_over = over_blocks(sums_of, BLOCK_BACKWARD), over_rows(write_gradient, inputs, APPLY_BACKWARD)
+    return _passes(f"columns_{product.__name__}", sums_over, finish, prepare_gradient, apply_over)

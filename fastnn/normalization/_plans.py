@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .._engine.fused import launch
+from .._engine.geometry import LARGE
 from .._engine.ufuncs import IDENTITY, Activation
 from . import _columns, _runs
 from ._statistics import GROUP, RSTD
@@ -21,10 +22,10 @@ from ._statistics import GROUP, RSTD
 _CHUNK = 1 << 14
 #: Groups that leave every core something to do; fewer are cut into parts.
 _SHARES = 16
+#: Parts of the rows of a matrix at most: each has sums of its own for every column.
+_PARTS = 64
 #: ns a value takes in the two passes of forward, or of backward.
 _WORK = 0.4
-#: Bytes of output from which on it is written past the caches.
-_STREAM = 8 << 20
 
 
 class RunsPlan(NamedTuple):
@@ -54,7 +55,7 @@ class RunsPlan(NamedTuple):
 
     def _run(self, kernel, chunks, arrays, eps, count, act) -> None:
         x, y = arrays[0], arrays[2]
-        streams = y is not None and y.nbytes >= _STREAM
+        streams = y is not None and y.nbytes >= LARGE
         work = int(self.groups * self.size * _WORK)
         launch(kernel[x.dtype.char], chunks, work, *arrays, *self, streams, eps, float(count), act.parameter)
 
@@ -99,9 +100,10 @@ class RunsPlan(NamedTuple):
         else:
             self._run(kernels.whole, -(-self.groups // self.together), arrays, 0.0, self.size, act)
         sums[..., 1] *= statistics[RSTD][:, None]
+        samples = self.groups // max(self.cycle, 1)
         if self.own:
-            return sums.reshape(-1, self.cycle * self.parts, 2).sum(0).T
-        return sums.reshape(-1, self.cycle, self.parts, 2).sum((0, 2)).T
+            return sums.reshape(samples, self.cycle * self.parts, 2).sum(0).T
+        return sums.reshape(samples, self.cycle, self.parts, 2).sum((0, 2)).T
 
     def sums(self, dy, x, gamma, beta, statistics, act: Activation) -> np.ndarray:
         """sum(dz) and sum(dz * (x - mean)), an array (2, groups)."""
@@ -148,8 +150,13 @@ class ColumnsPlan(NamedTuple):
         return self.rows
 
     def _run(self, kernel, chunks, arrays, eps, count, act) -> None:
+        x, y = arrays[0], arrays[2]
         work = int(self.rows * self.columns * _WORK)
-        launch(kernel[arrays[0].dtype.char], chunks, work, *arrays, *self, eps, float(count), act.parameter)
+        streams = y is not None and y.nbytes >= LARGE and self.columns % 16 == 0 and y.ctypes.data % 64 == 0
+        launch(kernel[x.dtype.char], chunks, work, *arrays, *self, streams, eps, float(count), act.parameter)
+
+    def _applied(self, x: np.ndarray) -> np.ndarray:
+        return np.empty((_columns.KINDS, self.columns), np.float64 if x.dtype == np.float64 else np.float32)
 
     def _all(self, kernels, for_sums, arrays, eps, act) -> None:
         if self.parts == 1:
@@ -163,31 +170,35 @@ class ColumnsPlan(NamedTuple):
         self._run(kernels.finish, -(-self.columns // self.width), arrays, eps, self.size, act)
 
     def _sums(self) -> np.ndarray:
-        return np.empty((self.parts, 2, self.columns))
+        return np.empty((self.parts, 2, self.columns)) if self.rows else np.zeros((self.parts, 2, self.columns))
 
     def forward(self, x, y, gamma, beta, eps: float, act: Activation) -> np.ndarray:
         """Write y; the statistics."""
         statistics = np.empty((GROUP, self.columns))
-        arrays = x, None, y, gamma, beta, statistics, self._sums(), None
+        arrays = x, None, y, gamma, beta, statistics, self._sums(), None, self._applied(x)
         self._all(_columns.forward(act.formula), _columns.forward(IDENTITY.formula), arrays, eps, act)
         return statistics
 
     def statistics(self, x, eps: float) -> np.ndarray:
         """Of x alone."""
         statistics = np.empty((GROUP, self.columns))
-        arrays = x, None, None, None, None, statistics, self._sums(), None
+        arrays = x, None, None, None, None, statistics, self._sums(), None, self._applied(x)
         self._take_sums(_columns.forward(IDENTITY.formula), arrays, eps, IDENTITY)
         return statistics
 
     def apply(self, x, y, gamma, beta, statistics, act: Activation) -> None:
         """Write y for given statistics."""
-        arrays = x, None, y, gamma, beta, statistics, None, None
-        self._run(_columns.forward(act.formula).apply, self.parts, arrays, 0.0, self.size, act)
+        arrays = x, None, y, gamma, beta, statistics, None, None, self._applied(x)
+        self._apply(_columns.forward(act.formula), arrays, self.size, act)
+
+    def _apply(self, kernels, arrays, count, act) -> None:
+        self._run(kernels.prepare, -(-self.columns // self.width), arrays, 0.0, count, act)
+        self._run(kernels.apply, self.parts, arrays, 0.0, count, act)
 
     def backward(self, dy, x, dx, gamma, beta, statistics, act: Activation) -> np.ndarray:
         """Write dx; (dbeta, dgamma) as an array (2, channels)."""
         totals = np.empty((2, self.columns))
-        arrays = x, dy, dx, gamma, beta, statistics, self._sums(), totals
+        arrays = x, dy, dx, gamma, beta, statistics, self._sums(), totals, self._applied(x)
         kernels = _columns.backward(act.product)
         self._all(kernels, kernels, arrays, 0.0, act)
         totals[1] *= statistics[RSTD]
@@ -196,20 +207,20 @@ class ColumnsPlan(NamedTuple):
     def sums(self, dy, x, gamma, beta, statistics, act: Activation) -> np.ndarray:
         """sum(dz) and sum(dz * (x - mean)), an array (2, columns)."""
         totals = np.empty((2, self.columns))
-        arrays = x, dy, None, gamma, beta, statistics, self._sums(), totals
+        arrays = x, dy, None, gamma, beta, statistics, self._sums(), totals, None
         self._take_sums(_columns.backward(act.product), arrays, 0.0, act)
         return totals
 
     def gradient(self, dy, x, dx, gamma, beta, statistics, act: Activation, sums, count) -> None:
         """Write dx for given sums over `count` values."""
-        arrays = x, dy, dx, gamma, beta, statistics, None, sums
-        self._run(_columns.backward(act.product).apply, self.parts, arrays, 0.0, count, act)
+        arrays = x, dy, dx, gamma, beta, statistics, None, np.ascontiguousarray(sums), self._applied(x)
+        self._apply(_columns.backward(act.product), arrays, count, act)
 
 
 @functools.lru_cache(256)
 def channels_plan(before: int, channels: int, after: int) -> Any:
     """For statistics of each channel of an array (before, channels, after)."""
     if after == 1:
-        parts = 1 if before * channels < 2 * _CHUNK else max(1, min(before // 16, before * channels // _CHUNK))
-        return ColumnsPlan(before, channels, min(parts, 512), 64 if parts > 1 else channels)
+        parts = 1 if before * channels < 2 * _CHUNK else max(1, min(before // 16, before * channels // _CHUNK, _PARTS))
+        return ColumnsPlan(before, channels, parts, 64 if parts > 1 else max(channels, 1))
     return runs_plan(channels, before, after, after, channels * after, channels, 1, 0)

@@ -18,8 +18,8 @@ from ._statistics import MEAN, REST, RSTD, finish, inverse_root, pivot, put_stat
 X, DY, Y, GAMMA, BETA, STATISTICS, SUMS, TOTALS = 1, 2, 3, 4, 5, 6, 7, 8
 ROWS, LENGTH, CYCLE, PARTS, EPS, PARAMETER = 9, 10, 11, 12, 13, 14
 
-#: Rows of a block in backward.
-BLOCK = 8
+#: Rows of a block in backward: of two arrays, 8 lines of a column, as many as L1 holds of rows a power of two long.
+BLOCK = 4
 
 double = Memory("double")
 

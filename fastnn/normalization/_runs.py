@@ -26,13 +26,18 @@ CYCLE, CHANNELS, OWN, PARTS, PIECES, PIECE = 13, 14, 15, 16, 17, 18
 TOGETHER, STREAM, EPS, COUNT, PARAMETER = 19, 20, 21, 22, 23
 
 
-def over_part(body):
-    """A pass over a part's values: sums = body(i, count, streams, constants, sums) for the `count` values from i on."""
+def over_part(body, reverse=False):
+    """A pass over a part's values: sums = body(i, count, streams, constants, sums) for the `count` values from i on.
+
+    The second pass over a group goes in reverse, so that it begins with what the caches still hold.
+    """
 
     def loop(context, group, part, constants, sums, streams):
         pieces, piece, runs = word(context, PIECES), word(context, PIECE), word(context, RUNS)
         units, parts = runs * pieces, word(context, PARTS)
-        for unit in range(part * units // parts, (part + 1) * units // parts):
+        first, last = part * units // parts, (part + 1) * units // parts
+        for k in range(first, last):
+            unit = first + (last - 1 - k) if reverse else k
             begun = unit % pieces * piece
             start = group * word(context, GROUP_STEP) + unit // pieces * word(context, RUN_STEP) + begun
             n = min(piece, word(context, LENGTH) - begun)
@@ -120,7 +125,7 @@ def _passes(name, sums_of, finish_of, apply_to):
                 sums_of(context, group, part)
             finish_of(context, group)
             for part in range(parts):
-                apply_to(context, group, part)
+                apply_to(context, group, parts - 1 - part)
         if word(context, STREAM):
             fence()
         return 0
@@ -154,7 +159,7 @@ SUMS_KERNEL, FINISH_KERNEL = Kernel("runs_shifted_sums", _sums), Kernel("runs_fi
 @functools.cache
 def forward(activate):
     """y = f((x - mean) * scale + beta) for an activation's formula f(z, parameter)."""
-    loop = over_part(normalise(activate))
+    loop = over_part(normalise(activate), reverse=True)
 
     def apply(context, group, part):
         mean, rest, scale, shift = parameters(context, group, part)
@@ -172,7 +177,7 @@ def forward(activate):
 def backward(product):
     """Sums of dz and dz * (x - mean), and dx, for a formula of (dy, z, parameter) that gives dz = dy * f'(z)."""
     add, write_gradient = gradients(product)
-    sum_loop, gradient_loop = over_part(add), over_part(write_gradient)
+    sum_loop, gradient_loop = over_part(add), over_part(write_gradient, reverse=True)
 
     def inputs(context, group, part):
         mean, rest, scale, shift = parameters(context, group, part)

@@ -5,8 +5,7 @@
 mean and var are one value a channel, in float64; see `_statistics` for how, `synchronised` for the same in halves.
 """
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -18,8 +17,7 @@ from ._plans import channels_plan
 from ._statistics import MEAN, REST, RSTD, VARIANCE, from_moments
 
 
-@dataclass(slots=True, eq=False)
-class BatchNormCache:
+class BatchNormCache(NamedTuple):
     """What `batch_norm_backward` needs: references to the inputs, and a few numbers a channel."""
 
     x: Laid
@@ -181,8 +179,8 @@ def norm_backward(function: str, forward: str, dy: Any, cache: BatchNormCache, o
     dy = cache.x.like(dy, x.dtype)
     dx = result_for(out, cache.x, dy)
     gamma, beta = working(cache.gamma, x), working(cache.beta, x)
-    dbeta, dgamma = cache.plan.backward(dy, x, dx, gamma, beta, cache.statistics, cache.activation)
     with np.errstate(all="ignore"):
+        dbeta, dgamma = cache.plan.backward(dy, x, dx, gamma, beta, cache.statistics, cache.activation)
         return returned(dx, out, cache.x), cast_like(dgamma, cache.gamma), cast_like(dbeta, cache.beta)
 
 
@@ -240,7 +238,7 @@ def batch_norm_inference(
     eps = check.number(name, "eps", eps, low=0)
     statistics = _known_statistics(name, x, axis, running_mean, running_var, eps)
     act = check.activation(name, activation)
-    target = checked_output(name, out, x, x=x)
+    target = checked_output(name, out, x, x=x, gamma=gamma, beta=beta)
     laid, plan = planned(x, axis)
     y = result_for(target, laid)
     plan.apply(laid.array, y, working(gamma, x), working(beta, x), statistics, act)
@@ -300,8 +298,8 @@ def batch_norm_inference_backward(
     laid, plan = planned(x, axis)
     dx, dy = result_for(None, laid), laid.like(dy, x.dtype)
     inputs = working(gamma, x), working(beta, x), statistics, act
-    sums = plan.sums(dy, laid.array, *inputs)
-    plan.gradient(dy, laid.array, dx, *inputs, np.zeros_like(sums), 1)
     with np.errstate(all="ignore"):
+        sums = plan.sums(dy, laid.array, *inputs)
+        plan.gradient(dy, laid.array, dx, *inputs, np.zeros_like(sums), 1)
         dgamma = cast_like(sums[1] * statistics[RSTD], gamma)
         return returned(dx, None, laid), dgamma, cast_like(sums[0], beta)

@@ -3,8 +3,7 @@ https://arxiv.org/abs/1607.08022): each sample by the statistics of groups of it
 """
 
 import math
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -12,15 +11,14 @@ from .._engine import check
 from . import layer
 from ._arrays import checked_output, reordered, result_for, returned, working
 from ._plans import runs_plan
-from .batch import BatchNormCache, arguments, norm_backward
+from .batch import BatchNormCache, arguments, cast_like, norm_backward
 
 #: Values of one channel of a sample from which on they are a run of their own. Shorter ones are treated as the elements
 #: of a row, each with its channel's gamma and beta.
 _RUN = 24
 
 
-@dataclass(slots=True, eq=False)
-class GroupNormCache:
+class GroupNormCache(NamedTuple):
     """What the backward pass needs: references to the inputs, and a few numbers a group."""
 
     function: str
@@ -41,7 +39,7 @@ def _forward(function: str, x, gamma, beta, groups, eps, axis, activation, out) 
     order = (0, axis, *(k for k in range(1, x.ndim) if k != axis))
     laid = reordered(x, order)
     samples, values = x.shape[0], math.prod(laid.array.shape[2:])
-    if values < _RUN:
+    if values < _RUN or x.size == 0:
         spread_gamma, spread_beta = (None if p is None else np.repeat(p, values) for p in (gamma, beta))
         length = channels // groups * values if groups else 0
         norm: Any
@@ -77,15 +75,18 @@ def _backward(function: str, dy: Any, cache: GroupNormCache) -> tuple[np.ndarray
         raise TypeError(f"{name}: cache is {given}, expected what {function}_forward returned")
     if isinstance(cache.norm, BatchNormCache):
         return norm_backward(name, f"{function}_forward", dy, cache.norm)
-    dx, dgamma, dbeta = layer.backward(function, dy, cache.norm)
-    return dx, _gathered(dgamma, cache.gamma), _gathered(dbeta, cache.beta)
+    dx, totals = layer.backward(function, dy, cache.norm)
+    if totals is None:
+        return dx, None, None
+    return dx, _gathered(totals[1], cache.gamma), _gathered(totals[0], cache.beta)
 
 
-def _gathered(gradient: np.ndarray | None, parameter: np.ndarray | None) -> np.ndarray | None:
-    """One value a channel from one for each of its values."""
-    if gradient is None or parameter is None:
+def _gathered(values: np.ndarray, parameter: np.ndarray | None) -> np.ndarray | None:
+    """A gradient like its parameter, one value a channel, from one for each of the channel's values."""
+    if parameter is None:
         return None
-    return gradient.reshape(parameter.size, -1).sum(1, dtype=np.float64).astype(parameter.dtype)
+    with np.errstate(all="ignore"):
+        return cast_like(values.reshape(parameter.size, values.size // max(parameter.size, 1)).sum(1), parameter)
 
 
 def group_norm_forward(

@@ -3,8 +3,7 @@ https://arxiv.org/abs/1910.07467): each row by its own statistics, one gamma and
 """
 
 import math
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -21,8 +20,7 @@ from .batch import cast_like
 _ELEMENT, _ROW = 0.3, 15.0
 
 
-@dataclass(slots=True, eq=False)
-class RowNormCache:
+class RowNormCache(NamedTuple):
     """What the backward pass needs: references to the inputs, and a few numbers a row."""
 
     function: str
@@ -47,13 +45,17 @@ def forward(
     parts = min(rows, max(1, x.size >> 14)) if x.size else 0
     kernel = _rows.forward(act.formula, function != "rms_norm")[x.dtype.char]
     arrays = x, None, y, working(gamma, x), working(beta, x), statistics, None, None
-    launch(kernel, parts, int(x.size * _ELEMENT + rows * _ROW), *arrays, rows, length, cycle, parts, eps, act.parameter)
+    work = int(x.size * _ELEMENT + rows * _ROW) if parts > 1 else 0
+    launch(kernel, parts, work, *arrays, rows, length, cycle, parts, eps, act.parameter)
     cache = RowNormCache(function, laid, shape, rows, length, cycle, gamma, beta, statistics, act)
     return returned(y, target, laid), cache
 
 
-def backward(function: str, dy: Any, cache: RowNormCache, out: Any = None) -> tuple[np.ndarray, Any, Any]:
-    """(dx, dgamma, dbeta) of `function` for what its forward kept."""
+def backward(function: str, dy: Any, cache: RowNormCache, out: Any = None) -> tuple[np.ndarray, np.ndarray | None]:
+    """dx of `function` for what its forward kept, and dbeta and dgamma as an array (2, cycle * length) of float64.
+
+    Without gamma and beta there is no such array.
+    """
     name = f"{function}_backward"
     if type(cache) is not RowNormCache or cache.function != function:
         given = f"{cache.function}'s" if type(cache) is RowNormCache else f"a {type(cache).__name__}"
@@ -74,11 +76,17 @@ def backward(function: str, dy: Any, cache: RowNormCache, out: Any = None) -> tu
     kernel = _rows.backward(cache.activation.product, function != "rms_norm")[x.dtype.char]
     words = rows, length, cache.cycle, parts, 0.0, cache.activation.parameter
     launch(kernel, parts, work, *arrays, None, *words)
-    if sums is None:
-        return returned(dx, out, cache.x), None, None
-    dbeta, dgamma = _totals(sums)
     with np.errstate(all="ignore"):
-        return returned(dx, out, cache.x), cast_like(dgamma, cache.gamma), cast_like(dbeta, cache.beta)
+        return returned(dx, out, cache.x), None if sums is None else _totals(sums)
+
+
+def _gradients(function: str, dy: Any, cache: RowNormCache) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
+    """(dx, dgamma, dbeta), the last two like gamma and beta."""
+    dx, totals = backward(function, dy, cache)
+    if totals is None:
+        return dx, None, None
+    with np.errstate(all="ignore"):
+        return dx, cast_like(totals[1], cache.gamma), cast_like(totals[0], cache.beta)
 
 
 def _totals(sums: np.ndarray) -> np.ndarray:
@@ -93,22 +101,26 @@ def _totals(sums: np.ndarray) -> np.ndarray:
     return totals
 
 
-def _rows_of(function: str, x: Any, axis: Any) -> tuple[np.ndarray, tuple[int, ...]]:
-    """x and the normalised axes."""
+def _rows_of(function: str, x: Any, axis: Any) -> tuple[np.ndarray, Laid, tuple[int, ...]]:
+    """x, x with the normalised axes last, and their shape."""
     x = check.real_array(function, "x", x)
+    if type(axis) is int and axis == -1 and x.ndim:
+        return x, Laid(contiguous(x), None), x.shape[-1:]
+    axes = _axes(function, x, axis)
+    count = len(axes)
+    if axes[-1] == x.ndim - 1:
+        return x, Laid(contiguous(x), None), x.shape[-count:]
+    laid = reordered(x, (*(k for k in range(x.ndim) if k not in axes), *axes))
+    return x, laid, laid.array.shape[-count:]
+
+
+def _axes(function: str, x: np.ndarray, axis: Any) -> tuple[int, ...]:
     if isinstance(axis, tuple):
         axes = tuple(check.axis_of(function, k, x) for k in axis)
         if axes != tuple(range(x.ndim - len(axes), x.ndim)) or not axes:
             raise ValueError(f"{function}: axis is {axis}, expected an integer or the trailing axes of x in order")
-        return x, axes
-    return x, (check.axis_of(function, axis, x),)
-
-
-def _last(x: np.ndarray, axes: tuple[int, ...]) -> Laid:
-    """x with the normalised axes last."""
-    if axes[-1] == x.ndim - 1:
-        return Laid(contiguous(x), None)
-    return reordered(x, (*(k for k in range(x.ndim) if k not in axes), *axes))
+        return axes
+    return (check.axis_of(function, axis, x),)
 
 
 def _parameter(function: str, argument: str, value: Any, shape: tuple[int, ...]) -> np.ndarray | None:
@@ -172,12 +184,10 @@ def layer_norm_forward(
     [[-1.0, 1.0], [0.0, 0.0]]
     """
     name = "layer_norm_forward"
-    x, axes = _rows_of(name, x, axis)
-    shape = tuple(x.shape[k] for k in axes)
+    x, laid, shape = _rows_of(name, x, axis)
     gamma, beta = _parameter(name, "gamma", gamma, shape), _parameter(name, "beta", beta, shape)
     eps, act = check.number(name, "eps", eps, low=0), check.activation(name, activation)
     target = checked_output(name, out, x, x=x, gamma=gamma, beta=beta)
-    laid = _last(x, axes)
     return forward("layer_norm", laid, target, x.shape, math.prod(shape), 1, gamma, beta, eps, act)
 
 
@@ -215,7 +225,7 @@ def layer_norm_backward(dy: Any, cache: RowNormCache) -> tuple[np.ndarray, np.nd
     >>> (abs(dx) < 1e-12).all(), dgamma is None
     (np.True_, True)
     """
-    return backward("layer_norm", dy, cache)
+    return _gradients("layer_norm", dy, cache)
 
 
 def rms_norm_forward(
@@ -252,11 +262,9 @@ def rms_norm_forward(
     [[1.0, -1.0]]
     """
     name = "rms_norm_forward"
-    x, axes = _rows_of(name, x, axis)
-    shape = tuple(x.shape[k] for k in axes)
+    x, laid, shape = _rows_of(name, x, axis)
     gamma, eps = _parameter(name, "gamma", gamma, shape), check.number(name, "eps", eps, low=0)
     target = checked_output(name, out, x, x=x, gamma=gamma)
-    laid = _last(x, axes)
     return forward("rms_norm", laid, target, x.shape, math.prod(shape), 1, gamma, None, eps, IDENTITY)
 
 
@@ -292,4 +300,4 @@ def rms_norm_backward(dy: Any, cache: RowNormCache) -> tuple[np.ndarray, np.ndar
     >>> dgamma.round(3).tolist()
     [2.546, 4.525]
     """
-    return backward("rms_norm", dy, cache)[:2]
+    return _gradients("rms_norm", dy, cache)[:2]

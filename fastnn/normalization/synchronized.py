@@ -34,6 +34,9 @@ class BatchGradStats(NamedTuple):
     sum_dz_xhat: np.ndarray
 
 
+_SUMS = BatchGradStats._fields[1:]
+
+
 def batch_norm_stats(x: Any, axis: int = 1) -> BatchStats:
     """Statistics of each channel of x, ready to be merged with those of other shards.
 
@@ -123,13 +126,18 @@ def _merge_two(a: Any, b: Any) -> Any:
     return BatchStats(count, mean, a.m2 + b.m2 + delta * delta * (a.count * b.count / count))
 
 
+def _per_channel(function: str, argument: str, value: Any, x: np.ndarray, axis: int) -> np.ndarray:
+    """Statistics, which may have been sent from elsewhere, as float64, one for each channel."""
+    array = np.asarray(value, np.float64)
+    return check.same_shape(function, argument, array, (x.shape[axis],), f"to match axis {axis} of x")
+
+
 def _statistics(function: str, stats: Any, x: np.ndarray, axis: int, eps: Any) -> np.ndarray:
     if not isinstance(stats, BatchStats):
         raise TypeError(f"{function}: stats is a {type(stats).__name__}, expected BatchStats")
     eps = check.number(function, "eps", eps, low=0)
-    shape, why = (x.shape[axis],), f"to match axis {axis} of x"
-    mean = check.same_shape(function, "stats.mean", np.asarray(stats.mean, np.float64), shape, why)
-    m2 = check.same_shape(function, "stats.m2", np.asarray(stats.m2, np.float64), shape, why)
+    mean = _per_channel(function, "stats.mean", stats.mean, x, axis)
+    m2 = _per_channel(function, "stats.m2", stats.m2, x, axis)
     if stats.count < 1:
         raise ValueError(f"{function}: stats are of {stats.count} values, expected at least 1")
     return from_moments(mean, m2 / stats.count, eps, x.dtype)
@@ -231,8 +239,8 @@ def batch_norm_backward_stats(
     statistics = _statistics(name, stats, x, axis, eps)
     act = check.activation(name, activation)
     laid, plan = planned(x, axis)
-    sums = plan.sums(laid.like(dy, x.dtype), laid.array, working(gamma, x), working(beta, x), statistics, act)
     with np.errstate(all="ignore"):
+        sums = plan.sums(laid.like(dy, x.dtype), laid.array, working(gamma, x), working(beta, x), statistics, act)
         return BatchGradStats(plan.size, sums[0], sums[1] * statistics[RSTD])
 
 
@@ -290,6 +298,7 @@ def batch_norm_backward_apply(
         raise TypeError(f"{name}: grad_stats is a {type(grad_stats).__name__}, expected BatchGradStats")
     if grad_stats.count != stats.count:
         raise ValueError(f"{name}: grad_stats are of {grad_stats.count} values, expected {stats.count} as stats")
+    sum_dz, sum_dz_xhat = (_per_channel(name, f"grad_stats.{s}", getattr(grad_stats, s), x, axis) for s in _SUMS)
     act = check.activation(name, activation)
     laid, plan = planned(x, axis)
     if out is not None:
@@ -298,8 +307,8 @@ def batch_norm_backward_apply(
     dy = laid.like(dy, x.dtype)
     dx = result_for(out, laid, dy)
     with np.errstate(all="ignore"):
-        sums = np.stack([grad_stats.sum_dz, grad_stats.sum_dz_xhat / statistics[RSTD]])
+        sums = np.stack([sum_dz, sum_dz_xhat / statistics[RSTD]])
         inputs = working(gamma, x), working(beta, x), statistics, act
         plan.gradient(dy, laid.array, dx, *inputs, sums, grad_stats.count)
-        dgamma, dbeta = cast_like(grad_stats.sum_dz_xhat, gamma), cast_like(grad_stats.sum_dz, beta)
+        dgamma, dbeta = cast_like(sum_dz_xhat, gamma), cast_like(sum_dz, beta)
     return returned(dx, out, laid), dgamma, dbeta
