@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .._engine import check
-from .._engine.geometry import contiguous, empty
+from .._engine.geometry import LARGE, contiguous, empty_lines
 
 
 class Laid(NamedTuple):
@@ -54,7 +54,7 @@ def result_for(out: np.ndarray | None, laid: Laid, dy: np.ndarray | None = None)
         apart = dy is None or not np.may_share_memory(moved, dy) or moved.ctypes.data == dy.ctypes.data
         if moved.flags.carray and apart:
             return moved
-    return empty(x.shape, x.dtype)
+    return np.empty(x.shape, x.dtype) if x.nbytes < LARGE else empty_lines(x.shape, x.dtype)
 
 
 def returned(result: np.ndarray, out: np.ndarray | None, laid: Laid) -> np.ndarray:

@@ -14,10 +14,9 @@ that x - mean is (x - mean) - rest in that dtype; the variance; and 1 / sqrt(var
 
 import numpy as np
 
+from .._engine.fused import Kernel
 from .._engine.primitives import to_f64
-from .._engine.vectors import Memory, put_real, real, stored, working
-
-double = Memory("double")
+from .._engine.vectors import put_real, real, stored, word, working
 
 #: A group's numbers, each an array over the groups.
 MEAN, REST, VARIANCE, RSTD = 0, 1, 2, 3
@@ -57,6 +56,22 @@ def put_statistic(statistics, groups, which, group, value):
 def statistic(statistics, groups, which, group):
     """One of a group's numbers."""
     return real(statistics, which * groups + group)
+
+
+def _update(context, index):
+    """running = (1 - momentum) * running + momentum * factor * batch for one kind of statistics."""
+    running, statistics, groups, which = word(context, 1), word(context, 2), word(context, 3), word(context, 4)
+    factor, momentum = real(context, 5), real(context, 6)
+    for group in range(groups):
+        batch = factor * statistic(statistics, groups, which, group)
+        if which == MEAN:
+            batch += statistic(statistics, groups, REST, group)
+        old = to_f64(stored.get(running, group))
+        stored.put(running, group, working.number((1.0 - momentum) * old + momentum * batch))
+    return 0
+
+
+UPDATE = Kernel("update_running", _update)
 
 
 def from_moments(mean: np.ndarray, variance: np.ndarray, eps: float, dtype: np.dtype) -> np.ndarray:

@@ -10,11 +10,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .._engine import check
-from .._engine.geometry import around
+from .._engine.fused import launch
+from .._engine.geometry import around, contiguous
 from .._engine.ufuncs import Activation
 from ._arrays import Laid, checked_output, laid_out, result_for, returned, working
 from ._plans import channels_plan
-from ._statistics import MEAN, REST, RSTD, VARIANCE, from_moments
+from ._statistics import MEAN, RSTD, UPDATE, VARIANCE, from_moments
 
 
 class BatchNormCache(NamedTuple):
@@ -55,10 +56,14 @@ def _running(function: str, argument: str, value: Any, x: np.ndarray, axis: int)
     return check.updated_array(function, argument, value, (x.shape[axis],), f"to match axis {axis} of x")
 
 
-def _update_running(running: np.ndarray | None, batch: np.ndarray, momentum: float) -> None:
-    if running is not None:
-        with np.errstate(all="ignore"):
-            running[...] = (1 - momentum) * running.astype(np.float64) + momentum * batch
+def _update_running(running: np.ndarray | None, statistics: np.ndarray, which: int, factor: float, momentum: float):
+    """running = (1 - momentum) * running + momentum * factor * batch, in float64, rounded once."""
+    if running is None:
+        return
+    target = contiguous(running)
+    launch(UPDATE[target.dtype.char], 1, 0, target, statistics, target.size, which, factor, momentum)
+    if target is not running:
+        running[...] = target
 
 
 def batch_norm_forward(
@@ -127,9 +132,9 @@ def batch_norm_forward(
 
     y, gamma_, beta_ = result_for(target, laid), working(gamma, x), working(beta, x)
     statistics = plan.forward(laid.array, y, gamma_, beta_, eps, act)
-    _update_running(running_mean, statistics[MEAN] + statistics[REST], momentum)
+    _update_running(running_mean, statistics, MEAN, 1.0, momentum)
     bessel = plan.size / (plan.size - 1) if unbiased_running_var else 1.0
-    _update_running(running_var, statistics[VARIANCE] * bessel, momentum)
+    _update_running(running_var, statistics, VARIANCE, bessel, momentum)
     return returned(y, target, laid), BatchNormCache(laid, x.shape, gamma, beta, statistics, plan, act)
 
 

@@ -40,12 +40,13 @@ def forward(
 ) -> tuple[np.ndarray, RowNormCache]:
     """y and the cache of a norm over rows of `length` values, `cycle` of them having their own gamma and beta."""
     x = laid.array
-    rows = x.size // length if length else 0
+    size = x.size
+    rows = size // length if length else 0
     y, statistics = result_for(target, laid), np.empty((GROUP, rows))
-    parts = min(rows, max(1, x.size >> 14)) if x.size else 0
+    parts = min(rows, size >> 14 or 1) if size else 0
     kernel = _rows.forward(act.formula, function != "rms_norm")[x.dtype.char]
     arrays = x, None, y, working(gamma, x), working(beta, x), statistics, None, None
-    work = int(x.size * _ELEMENT + rows * _ROW) if parts > 1 else 0
+    work = int(size * _ELEMENT + rows * _ROW) if parts > 1 else 0
     launch(kernel, parts, work, *arrays, rows, length, cycle, parts, eps, act.parameter)
     cache = RowNormCache(function, laid, shape, rows, length, cycle, gamma, beta, statistics, act)
     return returned(y, target, laid), cache
