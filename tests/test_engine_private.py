@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import fastnn as fnn
-from fastnn._engine import kernels, loops, native, runtime, specialise
+from fastnn._engine import kernels, lanes, loops, native, runtime, specialise
 
 needs_jit = pytest.mark.skipif(not loops.JIT, reason="the JIT is off")
 
@@ -51,6 +51,19 @@ def test_kernels_are_vector_code(formula, dtype):
     assert {e for e in externals if not e.startswith(".") and not e.isdigit()} <= {"memcpy", "memset"}
     if native.host()[1].find("+avx") >= 0:
         assert re.search(r"%[yz]mm", text)
+
+
+def wrapped(u):
+    return u if u < 0.5 else u - 1.0
+
+
+@needs_jit
+def test_short_formulas_are_vector_code():
+    """The loop over the lanes is vectorised before anything unrolls it: no float64 is compared or taken by itself."""
+    (text,) = lanes.needed_by(lanes.part(wrapped, np.float64))
+    body = text[text.index("define") :]
+    assert re.search(r"fadd <\d+ x double>", body)
+    assert not re.search(r"(fadd|fcmp \w+|load|store) double", body)
 
 
 def test_numpy_ufunc_table():

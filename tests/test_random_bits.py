@@ -51,8 +51,26 @@ def random_bits(seed, offset, n, first_block=0):
     return words[:n].astype(np.uint32)
 
 
-def uniforms(seed, n=N, offset=0):
-    return (random_bits(seed, offset, n) + 0.5) * 2.0**-32
+def mask_bits(seed, offset, n):
+    """The bits of a mask's elements, put together from the kernels' words."""
+    words = (random_bits(seed, 2 * offset + k, -(-n // 2)) for k in (0, 1))
+    upper, lower = (w.astype("<u4").view("<u2")[:n].astype(np.uint32) for w in words)
+    return upper << np.uint32(16) | lower
+
+
+def turned_mask_bits(seed, offset, n):
+    """Those with the halves exchanged, so that the lower ones weigh more."""
+    bits = mask_bits(seed, offset, n)
+    return bits << np.uint32(16) | bits >> np.uint32(16)
+
+
+@pytest.fixture(params=[random_bits, mask_bits, turned_mask_bits])
+def draw(request):
+    return request.param
+
+
+def uniforms(draw, seed, n=N, offset=0):
+    return (draw(seed, offset, n) + 0.5) * 2.0**-32
 
 
 # Counter, key, words: kat_vectors of the Random123 distribution, philox4x32-10.
@@ -95,9 +113,14 @@ def test_bits_equal_the_reference_over_many_blocks(seed):
     np.testing.assert_array_equal(random_bits(seed, 3, 50_000), reference.random_bits(seed, 3, 50_000))
 
 
+@pytest.mark.parametrize(("seed", "offset"), [(0, 0), (2**63 + 11, 5), (7, 2**40)])
+def test_mask_bits_equal_the_reference(seed, offset):
+    np.testing.assert_array_equal(mask_bits(seed, offset, 50_001), reference.mask_bits(seed, offset, 50_001))
+
+
 @pytest.mark.parametrize("seed", [0, 1, 2**40])
-def test_each_bit_is_one_half_the_time(seed):
-    bits = random_bits(seed, 0, N)
+def test_each_bit_is_one_half_the_time(draw, seed):
+    bits = draw(seed, 0, N)
     ones = np.array([np.count_nonzero(bits >> np.uint32(k) & np.uint32(1)) for k in range(32)])
     z = (ones - N / 2) / np.sqrt(N / 4)
     assert stats.chi2.sf(np.sum(z**2), 32) > SMALLEST
@@ -105,16 +128,16 @@ def test_each_bit_is_one_half_the_time(seed):
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2**40])
-def test_bytes_are_uniform(seed):
+def test_bytes_are_uniform(draw, seed):
     for place in range(4):
-        counts = np.bincount(random_bits(seed, 0, N).view(np.uint8)[place::4], minlength=256)
+        counts = np.bincount(draw(seed, 0, N).view(np.uint8)[place::4], minlength=256)
         assert stats.chisquare(counts).pvalue > SMALLEST
 
 
 @pytest.mark.parametrize("p", [0.1, 0.5, 0.8])
-def test_number_of_runs(p):
+def test_number_of_runs(draw, p):
     """Wald and Wolfowitz: runs of kept and of dropped elements are neither too many nor too few."""
-    kept = uniforms(5) >= p
+    kept = uniforms(draw, 5) >= p
     share = kept.mean()
     expected = 2 * N * share * (1 - share)
     z = (np.count_nonzero(kept[1:] != kept[:-1]) + 1 - expected) / (2 * np.sqrt(N) * share * (1 - share))
@@ -127,39 +150,48 @@ def correlation_p(a, b):
 
 
 @pytest.mark.parametrize("lag", [1, 2, 4, 15, 16, 17, 32, 48, 63, 64, 65, 128, 1024, 8192])
-def test_no_serial_correlation(lag):
-    u = uniforms(7)
+def test_no_serial_correlation(draw, lag):
+    u = uniforms(draw, 7)
     assert correlation_p(u[lag:], u[:-lag]) > SMALLEST
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2**32 - 1, 2**62])
-def test_neighbouring_seeds_and_offsets_are_independent(seed):
-    u = uniforms(seed)
-    for other in (uniforms(seed + 1), uniforms(seed, offset=1)):
+def test_neighbouring_seeds_and_offsets_are_independent(draw, seed):
+    u = uniforms(draw, seed)
+    for other in (uniforms(draw, seed + 1), uniforms(draw, seed, offset=1)):
         assert correlation_p(u, other) > SMALLEST
         assert correlation_p(u[16:], other[:-16]) > SMALLEST
 
 
 @pytest.mark.parametrize("lag", [1, 16, 64])
-def test_pairs_fill_the_square(lag):
+def test_pairs_fill_the_square(draw, lag):
     """Counts of (u_i, u_i+lag), disjoint pairs, over 64 * 64 cells."""
-    u = uniforms(9)[: N - N % (2 * lag)].reshape(-1, 2, lag)
+    u = uniforms(draw, 9)[: N - N % (2 * lag)].reshape(-1, 2, lag)
     cells = (64 * u[:, 0]).astype(int) * 64 + (64 * u[:, 1]).astype(int)
     assert stats.chisquare(np.bincount(cells.ravel(), minlength=64**2)).pvalue > SMALLEST
 
 
 @pytest.mark.parametrize("shift", [0, 8])
-def test_birthday_spacings(shift):
+def test_birthday_spacings(draw, shift):
     """Marsaglia: among the gaps of 512 sorted birthdays in a year of 2**24 days, the repeated ones are Poisson, mean 2.
 
     The days are the upper and the lower 24 bits of the words.
     """
-    days = (random_bits(11, 0, 512 * 2000) >> np.uint32(shift) & np.uint32(2**24 - 1)).reshape(2000, 512)
+    days = (draw(11, 0, 512 * 2000) >> np.uint32(shift) & np.uint32(2**24 - 1)).reshape(2000, 512)
     gaps = np.sort(np.diff(np.sort(days.astype(np.int64), axis=1), axis=1), axis=1)
     repeated = np.count_nonzero(gaps[:, 1:] == gaps[:, :-1], axis=1)
     counts = np.bincount(np.minimum(repeated, 7), minlength=8)
     expected = 2000 * np.append(stats.poisson.pmf(range(7), 2), stats.poisson.sf(6, 2))
     assert stats.chisquare(counts, expected).pvalue > SMALLEST
+
+
+def test_halves_of_mask_bits_are_independent():
+    bits = mask_bits(13, 0, N)
+    upper, lower = ((half + 0.5) * 2.0**-16 for half in (bits >> np.uint32(16), bits & np.uint32(0xFFFF)))
+    for lag in (0, 1, 16, 128):
+        assert correlation_p(upper[lag:], lower[: N - lag]) > SMALLEST
+    cells = (64 * upper).astype(int) * 64 + (64 * lower).astype(int)
+    assert stats.chisquare(np.bincount(cells, minlength=64**2)).pvalue > SMALLEST
 
 
 def test_a_bit_of_counter_or_key_changes_half_of_the_output():

@@ -72,8 +72,18 @@ def test_random_bits_of_any_length_start_alike():
         assert reference.random_bits(3, 0, n).tolist() == longest[:n].tolist()
 
 
+@pytest.mark.parametrize(("seed", "offset"), [(0, 0), (2**63 + 5, 3), (9, 2**62)])
+def test_mask_bits_are_half_words_of_two_offsets(seed, offset):
+    upper, lower = (reference.random_bits(seed, 2 * offset + k, 150).tolist() for k in (0, 1))
+    bits = reference.mask_bits(seed, offset, 299)
+    assert (bits.dtype, bits.shape) == (np.uint32, (299,))
+    for i in range(299):
+        halves = [word // 2**16 if i % 2 else word % 2**16 for word in (upper[i // 2], lower[i // 2])]
+        assert bits[i] == halves[0] * 2**16 + halves[1]
+
+
 def test_an_element_is_kept_from_p_of_the_bits_on():
-    bits = reference.random_bits(11, 0, 12).astype(np.int64)
+    bits = reference.mask_bits(11, 0, 12).astype(np.int64)
     for i, drawn in enumerate(bits):
         at_threshold, above = (
             reference.dropout_mask(reference.dropout_forward(np.ones(12), p, seed=11)[1])
@@ -85,7 +95,7 @@ def test_an_element_is_kept_from_p_of_the_bits_on():
 
 
 def test_dropout_values():
-    bits = reference.random_bits(5, 0, 6).reshape(2, 3)
+    bits = reference.mask_bits(5, 0, 6).reshape(2, 3)
     x, p = np.arange(1.0, 7).reshape(2, 3), 0.75
     kept = bits >= 3 * 2**30
     assert 0 < kept.sum() < 6
@@ -143,7 +153,7 @@ def test_the_mask_has_the_shape_of_x_and_the_seed_decides(name, options):
 
 @pytest.mark.parametrize(("shape", "axis"), [((6, 5, 4), 1), ((6, 4, 5), -1), ((6, 2, 5, 3), 2), ((6, 5), 1)])
 def test_spatial_dropout_drops_channels(shape, axis):
-    channels = reference.random_bits(9, 0, 30).reshape(6, 5) >= 2**31
+    channels = reference.mask_bits(9, 0, 30).reshape(6, 5) >= 2**31
     assert 0 < channels.sum() < 30
     _, cache = reference.spatial_dropout_forward(np.ones(shape), axis=axis, seed=9)
     mask = np.moveaxis(reference.dropout_mask(cache), axis, 1).reshape(6, 5, -1)
@@ -151,7 +161,7 @@ def test_spatial_dropout_drops_channels(shape, axis):
 
 
 def test_drop_path_drops_samples():
-    samples = reference.random_bits(9, 0, 20) >= 2**31
+    samples = reference.mask_bits(9, 0, 20) >= 2**31
     y, _ = reference.drop_path_forward(np.ones((20, 3, 2)), seed=9)
     assert y.tolist() == (2.0 * samples[:, None, None] * np.ones((20, 3, 2))).tolist()
 
@@ -161,7 +171,7 @@ def test_alpha_dropout_values():
     y, cache = reference.alpha_dropout_forward(x, p, seed=4)
     mask = reference.dropout_mask(cache)
     a = (0.6 * (1 + 0.4 * ALPHA**2)) ** -0.5
-    assert mask.tolist() == (reference.random_bits(4, 0, 6) >= round(0.4 * 2**32)).tolist()
+    assert mask.tolist() == (reference.mask_bits(4, 0, 6) >= round(0.4 * 2**32)).tolist()
     assert 0 < mask.sum() < 6
     np.testing.assert_allclose(y, a * np.where(mask, x, ALPHA) - a * ALPHA * p, rtol=1e-14)
     np.testing.assert_allclose(reference.alpha_dropout_backward(np.ones(6), cache), a * mask, rtol=1e-15)

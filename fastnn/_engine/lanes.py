@@ -1,7 +1,8 @@
 """A scalar formula for LANES elements at once: `void part(ptr out, ptr a0, ptr a1, ...)`.
 
-The loop over the lanes is vectorised to a single pass and disappears; inlined into a kernel, the arrays it reads and
-writes become registers. So a formula is written once, for one number, and used inside any kernel.
+The loop over the lanes is vectorised to a single pass and disappears (not unrolled before that, which leaves short
+formulas scalar: mse of 10^5 would take 92 us instead of 19); inlined into a kernel, the arrays it reads and writes
+become registers. So a formula is written once, for one number, and used inside any kernel.
 """
 
 import numpy as np
@@ -33,11 +34,12 @@ exit:
 }}
 
 !0 = distinct !{{}}
-!1 = distinct !{{!1, !2, !3, !4, !5}}
+!1 = distinct !{{!1, !2, !3, !4, !5, !6}}
 !2 = !{{!"llvm.loop.parallel_accesses", !0}}
 !3 = !{{!"llvm.loop.vectorize.enable", i1 true}}
 !4 = !{{!"llvm.loop.vectorize.width", i32 {lanes}}}
 !5 = !{{!"llvm.loop.interleave.count", i32 1}}
+!6 = !{{!"llvm.loop.unroll.disable"}}
 """
 
 _IR = {np.float32: "float", np.float64: "double"}

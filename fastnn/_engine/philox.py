@@ -4,12 +4,17 @@ The 64 elements from 64 b on take the four output words, word by word, of the 16
 word (i // 16) % 4 of counter 16 (i // 64) + i % 16. The offset is the upper half of the 128-bit counter, the seed is
 the key.
 
+Masks draw 32 bits an element at the price of 16. Half-word i under an offset is the low half of element i // 2's word
+for an even i, the high half for an odd one. The mask bits of element i under offset m are half-word i under offset 2m,
+above half-word i under offset 2m + 1; compared with a threshold, the latter counts only where the former equals the
+threshold's upper half, once in 65,536 elements.
+
 The state is kept in uint64 lanes, of which the low halves count: so a product of two halves is one instruction, and
 what stands in the upper halves is masked before the next product, which costs none (the instruction ignores them).
 Two states are computed side by side: the rounds of one wait for each other, and a second one fills the gaps.
 """
 
-from .vectors import lane_numbers, longs, low_half
+from .vectors import LANES, lane_numbers, longs, low_half
 
 #: Elements to a state: 4 words of LANES counters.
 BLOCK = 64
@@ -50,9 +55,8 @@ def _ten_rounds(a, b, keys):
 
 
 def _counters(block, offset):
-    half = longs(_HALF_BITS)
-    counter = longs(16 * block) + lane_numbers()
-    return counter, counter >> half, longs(offset), longs(offset) >> half
+    first = LANES * block  # within a block nothing is carried into the upper half
+    return longs(first) | lane_numbers(), longs(first >> _HALF_BITS), longs(offset), longs(offset >> _HALF_BITS)
 
 
 def _output(state):

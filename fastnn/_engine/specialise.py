@@ -109,13 +109,17 @@ def _convert(value, dtype):
     return value
 
 
+#: Modules whose functions are the same for every dtype of the memory.
+_WITHOUT_MEMORY = tuple(f"fastnn._engine.{name}" for name in ("primitives", "simd_math", "vectors"))
+
+
 def interpreted(function, dtype):
     """A copy of a kernel's function that runs as plain Python, its memory being of dtype."""
 
     def bound(value):
         if isinstance(value, Memory):
             return value.of(dtype)
-        if not isinstance(value, types.FunctionType) or value.__module__.startswith("fastnn._engine."):
+        if not isinstance(value, types.FunctionType) or value.__module__.startswith(_WITHOUT_MEMORY):
             return value
         return interpreted(value, dtype)
 

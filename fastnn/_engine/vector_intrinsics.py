@@ -13,7 +13,7 @@ from numba.extending import intrinsic
 from . import lanes, memory, vectors
 from .memory import F32, F64, I8, I16, I32, I64, INTP
 from .pairs import arity
-from .vector_type import BOOLS, DOUBLES, LONGS, SINGLES, WORDS, Lanes
+from .vector_type import BOOLS, DOUBLES, LONGS, SHORTS, SINGLES, WORDS, Lanes
 from .vectors import LANES
 
 I1 = ir.IntType(1)
@@ -172,7 +172,7 @@ def put_real(typingctx, base, index, value):
 
 @intrinsic
 def splat(typingctx, value):
-    kinds = (types.float32, types.float64, types.uint32, types.uint64)
+    kinds = (types.float32, types.float64, types.uint16, types.uint32, types.uint64)
     if value in kinds:
         return Lanes(value)(value), lambda context, builder, signature, args: _spread(builder, *args)
     return None
@@ -191,7 +191,7 @@ def _spread_integer(kind):
     return spread
 
 
-words, longs = _spread_integer(WORDS), _spread_integer(LONGS)
+shorts, words, longs = _spread_integer(SHORTS), _spread_integer(WORDS), _spread_integer(LONGS)
 
 
 @intrinsic
@@ -225,6 +225,22 @@ def low_half(typingctx, vector):
         return builder.trunc(args[0], ir.VectorType(I32, LANES))
 
     return WORDS(LONGS), codegen
+
+
+def _shorts_from(start):
+    @intrinsic
+    def shorts_from(typingctx, vector):
+        def codegen(context, builder, signature, args):
+            halves = builder.bitcast(args[0], ir.VectorType(I16, 2 * LANES))
+            places = ir.Constant(ir.VectorType(I32, LANES), [I32(start + k) for k in range(LANES)])
+            return builder.shuffle_vector(halves, ir.Constant(halves.type, ir.Undefined), places)
+
+        return SHORTS(WORDS), codegen
+
+    return shorts_from
+
+
+first_shorts, last_shorts = _shorts_from(0), _shorts_from(LANES)
 
 
 def _bytes_at(builder, base, index):
@@ -354,8 +370,8 @@ INTRINSICS = {
     **{
         getattr(vectors, name): globals()[name]
         for name in (
-            "real", "put_real", "splat", "words", "longs", "wide", "below", "lane_numbers", "low_half", "load_mask",
-            "store_mask", "total", "largest", "any_lane",
+            "real", "put_real", "splat", "shorts", "words", "longs", "wide", "below", "lane_numbers", "low_half",
+            "first_shorts", "last_shorts", "load_mask", "store_mask", "total", "largest", "any_lane",
         )
     },
 }  # fmt: skip

@@ -25,13 +25,14 @@ class _LanesModel(models.PrimitiveModel):
 
 
 SINGLES, DOUBLES, BOOLS = Lanes(types.float32), Lanes(types.float64), Lanes(types.boolean)
-WORDS, LONGS = Lanes(types.uint32), Lanes(types.uint64)
+SHORTS, WORDS, LONGS = Lanes(types.uint16), Lanes(types.uint32), Lanes(types.uint64)
+_INTEGERS = (SHORTS, WORDS, LONGS)
 
 
 # --- operators -------------------------------------------------------------------------------------------------------
 
 
-def _operator(function, emit, arity=2, allowed=(SINGLES, DOUBLES, WORDS, LONGS), result=None):
+def _operator(function, emit, arity=2, allowed=(SINGLES, DOUBLES, *_INTEGERS), result=None):
     @infer_global(function)
     class _Template(AbstractTemplate):
         def generic(self, args, kws):
@@ -59,7 +60,6 @@ def _comparison(symbol):
     return emit
 
 
-_INTEGERS = (WORDS, LONGS)
 _operator(operator.add, _either("fadd", "add"))
 _operator(operator.sub, _either("fsub", "sub"))
 _operator(operator.mul, _either("fmul", "mul"))

@@ -149,6 +149,11 @@ def splat(value):
     return np.full(LANES, value)
 
 
+def shorts(value):
+    """A vector of the low 16 bits of an integer, as uint16."""
+    return np.full(LANES, np.uint16(int(value) & 0xFFFF))
+
+
 def words(value):
     """A vector of the low 32 bits of an integer, as uint32."""
     return np.full(LANES, np.uint32(int(value) & 0xFFFFFFFF))
@@ -177,6 +182,16 @@ def lane_numbers():
 def low_half(vector):
     """The low 32 bits of each uint64 lane, as uint32."""
     return (vector & np.uint64(0xFFFFFFFF)).astype(np.uint32)
+
+
+def first_shorts(vector):
+    """The two halves of each of the first LANES / 2 uint32, the low one first, as uint16."""
+    return vector.view(np.uint16)[:LANES]
+
+
+def last_shorts(vector):
+    """The same of the last LANES / 2."""
+    return vector.view(np.uint16)[LANES:]
 
 
 def load_mask(base, index, count):

@@ -16,9 +16,14 @@ from .._engine.simd_math import log, log1p, sin
 from .._engine.vectors import (
     LANES,
     Lanewise,
+    Stack,
     any_lane,
+    fence,
+    first_shorts,
+    last_shorts,
     load_mask,
     real,
+    shorts,
     splat,
     store_mask,
     stored,
@@ -30,7 +35,11 @@ from .._engine.vectors import (
 #: Elements to a chunk: some microseconds of work.
 CHUNK = 128 * BLOCK
 
-_PAIR = 2 * BLOCK
+#: Elements of a mask that take half a word each from a block of them, and those done in a step.
+_SHORTS = 2 * BLOCK
+_STEP = 2 * _SHORTS
+_STAGED = Stack(8 * (_STEP + LANES))
+
 _TWO_PI = 2 * math.pi
 # sin(2 pi a) / a as a polynomial of a**2, |a| <= 1/4 (minimax): 2**-27
 _sine_over_a = horner(
@@ -41,6 +50,11 @@ _sine_over_a = horner(
 def _part(count, k):
     """How many lanes of the k-th of several vectors are among the first `count` elements."""
     return min(max(count - LANES * k, 0), LANES)
+
+
+def _after(count, k):
+    """How many of the first `count` elements the first k vectors leave."""
+    return max(count - LANES * k, 0)
 
 
 def _by_steps(numbers, body, step):
@@ -63,44 +77,123 @@ def _by_steps(numbers, body, step):
     return job
 
 
+def _streamed(numbers, body):
+    """`_by_steps` of _STEP with y written past the caches, which saves reading it before it is written.
+
+    Only whole lines can be, and y seldom begins with one: a step's values are staged, after the LANES before them,
+    the last of which still have to be written.
+    """
+
+    def job(context, index):
+        x, y, seed, parameters = word(context, 1), word(context, 2), word(context, 4), numbers(context)
+        start = index * CHUNK
+        end = min(start + CHUNK, word(context, 3))
+        whole = end - (end - start) % _STEP
+        staged, size = _STAGED(), stored.size()
+        head = (-(y + start * size) & (min(64, LANES * size) - 1)) // size  # values up to the first line
+        for i in range(start, whole, _STEP):
+            stored.store(staged, 0, stored.load(staged, _STEP))
+            body(x, staged + (LANES - i) * size, seed, parameters, i, _STEP)
+            if i == start:
+                stored.store_part(y, start, stored.load(staged, LANES), head)
+            else:
+                stored.stream(y, i + head - LANES, stored.load(staged, head))
+            for k in range(LANES, _STEP, LANES):
+                stored.stream(y, i + head - LANES + k, stored.load(staged, head + k))
+        if whole > start:
+            rest = LANES - head
+            stored.store_part(y, whole - rest, stored.load_part(staged, _STEP + head, rest), rest)
+        if end > whole:
+            body(x, y, seed, parameters, whole, end - whole)
+        fence()
+        return 0
+
+    return job
+
+
 # --- each element by itself ------------------------------------------------------------------------------------------
 
 
 def _threshold(context):
-    """Bits below it drop an element."""
-    return words(word(context, 5))
+    """(upper half, lower half, whether the lower one counts) of the number that an element's bits reach if kept."""
+    threshold = word(context, 5)
+    return shorts(threshold >> 16), shorts(threshold), threshold % 65536 != 0
 
 
 def _affine_numbers(context):
-    """(threshold, factor, offset, dropped): y = factor * x + offset where kept, `dropped` elsewhere."""
+    """The threshold and (factor, offset, dropped): y = factor * x + offset where kept, `dropped` elsewhere."""
     factor, offset = splat(stored.number(real(context, 6))), splat(stored.number(real(context, 7)))
-    return _threshold(context), factor, offset, splat(stored.number(real(context, 8)))
+    return _threshold(context), (factor, offset, splat(stored.number(real(context, 8))))
 
 
-def _affine(x, y, parameters, i, count, bits):
-    threshold, factor, offset, dropped = parameters
+def _affine(x, y, numbers, i, count, kept):
+    factor, offset, dropped = numbers
     value = fma(stored.load_part(x, i, count), factor, offset)
-    stored.store_part(y, i, select(bits >= threshold, value, dropped), count)
+    stored.store_part(y, i, select(kept, value, dropped), count)
 
 
-def _mask(x, y, threshold, i, count, bits):
-    store_mask(y, i, bits >= threshold, count)
+def _no_numbers(context):
+    return _threshold(context), 0
 
 
-def _by_pairs(place):
-    """The body over two blocks that calls place(x, y, parameters, i, count, bits) for each vector."""
+def _mask(x, y, numbers, i, count, kept):
+    store_mask(y, i, kept, count)
+
+
+def _kept(threshold, upper, lower):
+    """Where the bits, of which these are the halves, reach the threshold."""
+    at_upper, at_lower, _ = threshold
+    return (upper > at_upper) | ((upper == at_upper) & (lower >= at_lower))
+
+
+def _least(a, b):
+    return select(a < b, a, b)
+
+
+def _distance(threshold, pairs):
+    """0 where the upper half of one of two elements is the threshold's, so that the lower one decides."""
+    at_upper, _, _ = threshold
+    return _least(first_shorts(pairs) ^ at_upper, last_shorts(pairs) ^ at_upper)
+
+
+def _least_distance(threshold, block):
+    a, b, c, d = block
+    first = _least(_distance(threshold, a), _distance(threshold, b))
+    return _least(first, _least(_distance(threshold, c), _distance(threshold, d)))
+
+
+def _by_shorts(place):
+    """The body over _STEP elements that calls place(x, y, numbers, i, count, kept) for each vector of them."""
+
+    def two(x, y, parameters, i, count, upper, lower):
+        threshold, numbers = parameters
+        kept = _kept(threshold, first_shorts(upper), first_shorts(lower))
+        place(x, y, numbers, i, _part(count, 0), kept)
+        kept = _kept(threshold, last_shorts(upper), last_shorts(lower))
+        place(x, y, numbers, i + LANES, _part(count, 1), kept)
+
+    def eight(x, y, parameters, i, count, upper, lower):
+        (a, b, c, d), (e, f, g, h) = upper, lower
+        two(x, y, parameters, i, count, a, e)
+        two(x, y, parameters, i + 2 * LANES, _after(count, 2), b, f)
+        two(x, y, parameters, i + 4 * LANES, _after(count, 4), c, g)
+        two(x, y, parameters, i + 6 * LANES, _after(count, 6), d, h)
 
     def body(x, y, seed, parameters, i, count):
-        block = i // BLOCK
-        (a, b, c, d), (e, f, g, h) = random_words(seed, block, 0, block + 1, 0)
-        place(x, y, parameters, i, _part(count, 0), a)
-        place(x, y, parameters, i + LANES, _part(count, 1), b)
-        place(x, y, parameters, i + 2 * LANES, _part(count, 2), c)
-        place(x, y, parameters, i + 3 * LANES, _part(count, 3), d)
-        place(x, y, parameters, i + 4 * LANES, _part(count, 4), e)
-        place(x, y, parameters, i + 5 * LANES, _part(count, 5), f)
-        place(x, y, parameters, i + 6 * LANES, _part(count, 6), g)
-        place(x, y, parameters, i + 7 * LANES, _part(count, 7), h)
+        block = i // _SHORTS
+        threshold, _ = parameters
+        _, _, lower_counts = threshold
+        upper, next_upper = random_words(seed, block, 0, block + 1, 0)
+        distance = _least(_least_distance(threshold, upper), _least_distance(threshold, next_upper))
+        if lower_counts and any_lane(distance == shorts(0)):
+            lower, next_lower = random_words(seed, block, 1, block + 1, 1)
+            eight(x, y, parameters, i, count, upper, lower)
+            eight(x, y, parameters, i + _SHORTS, _after(count, 8), next_upper, next_lower)
+        else:
+            most = words(-1)  # a constant that any lower half of a threshold allows: one comparison is left of two
+            lower = most, most, most, most
+            eight(x, y, parameters, i, count, upper, lower)
+            eight(x, y, parameters, i + _SHORTS, _after(count, 8), next_upper, lower)
 
     return body
 
@@ -223,8 +316,11 @@ def _columns(context, index):
     return 0
 
 
-AFFINE = Kernel("dropout", _by_steps(_affine_numbers, _by_pairs(_affine), _PAIR))
-MASK = Kernel("dropout_mask", _by_steps(_threshold, _by_pairs(_mask), _PAIR))
+_affine_body = _by_shorts(_affine)
+
+AFFINE = Kernel("dropout", _by_steps(_affine_numbers, _affine_body, _STEP))
+STREAMED = Kernel("dropout_streamed", _streamed(_affine_numbers, _affine_body))
+MASK = Kernel("dropout_mask", _by_steps(_no_numbers, _by_shorts(_mask), _STEP))
 GAUSSIAN = Kernel("gaussian_dropout", _by_steps(_strength, _gaussian, BLOCK))
 RUNS = Kernel("dropout_of_runs", _runs)
 COLUMNS = Kernel("dropout_of_columns", _columns)

@@ -45,7 +45,7 @@ def spatial_dropout_forward(
     Examples
     --------
     >>> import numpy as np, fastnn as fnn
-    >>> fnn.spatial_dropout_forward(np.ones((2, 3)), 0.5, axis=0, rng=0)[0]
+    >>> fnn.spatial_dropout_forward(np.ones((2, 3)), 0.5, axis=0, rng=1)[0]
     array([[2., 2., 2.],
            [0., 0., 0.]])
     """
@@ -125,9 +125,9 @@ def drop_path_forward(x: Any, p: float = 0.5, *, rng: Any = None, out: Any = Non
     >>> import numpy as np, fastnn as fnn
     >>> fnn.drop_path_forward(np.ones((4, 2)), 0.5, rng=0)[0]
     array([[2., 2.],
-           [0., 0.],
            [2., 2.],
-           [2., 2.]])
+           [2., 2.],
+           [0., 0.]])
     """
     return _drawing.forward("drop_path_forward", "drop_path", x, p, rng, out, 0)
 

@@ -45,9 +45,9 @@ def dropout_forward(x: Any, p: float = 0.5, *, rng: Any = None, out: Any = None)
     >>> import numpy as np, fastnn as fnn
     >>> y, cache = fnn.dropout_forward(np.ones(8), 0.75, rng=0)
     >>> y
-    array([0., 0., 4., 4., 4., 0., 0., 4.])
+    array([4., 0., 4., 0., 0., 4., 0., 4.])
     >>> fnn.dropout_backward(np.full(8, 0.5), cache)
-    array([0., 0., 2., 2., 2., 0., 0., 2.])
+    array([2., 0., 2., 0., 0., 2., 0., 2.])
     """
     return _drawing.forward("dropout_forward", "dropout", x, p, rng, out)
 
@@ -108,7 +108,7 @@ def dropout_mask(cache: DropoutCache) -> np.ndarray:
     --------
     >>> import numpy as np, fastnn as fnn
     >>> fnn.dropout_mask(fnn.dropout_forward(np.ones(4), 0.5, rng=0)[1])
-    array([ True, False,  True,  True])
+    array([ True,  True,  True, False])
     """
     return _drawing.mask(_drawing.checked("dropout_mask", cache))
 
@@ -152,7 +152,7 @@ def alpha_dropout_forward(x: Any, p: float = 0.5, *, rng: Any = None, out: Any =
     --------
     >>> import numpy as np, fastnn as fnn
     >>> fnn.alpha_dropout_forward(np.zeros(4), 0.5, rng=0)[0].round(4)
-    array([ 0.7792, -0.7792,  0.7792,  0.7792])
+    array([ 0.7792,  0.7792,  0.7792, -0.7792])
     """
     return _drawing.forward("alpha_dropout_forward", "alpha_dropout", x, p, rng, out)
 
@@ -186,7 +186,7 @@ def alpha_dropout_backward(dy: Any, cache: DropoutCache, *, out: Any = None) -> 
     >>> import numpy as np, fastnn as fnn
     >>> y, cache = fnn.alpha_dropout_forward(np.zeros(4), 0.5, rng=0)
     >>> fnn.alpha_dropout_backward(np.ones(4), cache).round(4)
-    array([0.8864, 0.    , 0.8864, 0.8864])
+    array([0.8864, 0.8864, 0.8864, 0.    ])
     """
     return _drawing.backward("alpha_dropout_backward", "alpha_dropout", dy, cache, out)
 

@@ -98,6 +98,7 @@ from .dropout import (
     dropout_mask,
     gaussian_dropout_backward,
     gaussian_dropout_forward,
+    mask_bits,
     philox,
     random_bits,
     spatial_dropout_backward,

@@ -42,6 +42,20 @@ def random_bits(seed, offset, n):
     return words.transpose(0, 2, 1).reshape(-1)[:n]
 
 
+def mask_bits(seed, offset, n):
+    """The uint32 that decide which of the elements 0 to n - 1 a mask keeps: those of at least p * 2**32.
+
+    Their upper 16 bits are half-words under 2 * offset, their lower ones those under 2 * offset + 1, half-word i being
+    the low (i even) or the high half of random bits i // 2.
+    """
+    upper, lower = (_half_words(random_bits(seed, 2 * offset + k, -(-n // 2)))[:n] for k in (0, 1))
+    return upper << np.uint32(16) | lower
+
+
+def _half_words(words):
+    return np.stack([words & np.uint32(0xFFFF), words >> np.uint32(16)], axis=-1).reshape(-1)
+
+
 def _halves(number):
     return number & 0xFFFFFFFF, number >> 32
 
@@ -126,7 +140,7 @@ def _drop(x, p, seed, axes):
 def _kept(shape, p, seed, axes):
     """The mask of an x of `shape`: one draw per index of `axes` in C order, for all the rest of x alike."""
     drawn = [n if k in axes else 1 for k, n in enumerate(shape)]
-    bits = random_bits(seed, 0, math.prod(drawn))
+    bits = mask_bits(seed, 0, math.prod(drawn))
     # 64 bits, because p = 1 has the threshold 2**32, which no uint32 reaches or holds.
     kept = bits.astype(np.uint64) >= np.uint64(round(p * 2**32))
     return np.broadcast_to(kept.reshape(drawn), shape)
