@@ -2,8 +2,8 @@
 group norm with few values to a channel.
 
 Row r of LENGTH values has the parameters that begin at r % CYCLE * LENGTH. A row stays in L1 or L2 between its passes.
-Backward takes BLOCK rows at a time, their share of dgamma and dbeta down the columns, then dx; each of its PARTS
-parts has sums of its own, added up at the end.
+Each of backward's PARTS parts has sums for dgamma and dbeta of its own, float64 and in L1, which the pass that writes
+dx adds to; they are added up at the end.
 """
 
 import functools
@@ -18,8 +18,8 @@ from ._statistics import MEAN, REST, RSTD, finish, inverse_root, pivot, put_stat
 X, DY, Y, GAMMA, BETA, STATISTICS, SUMS, TOTALS = 1, 2, 3, 4, 5, 6, 7, 8
 ROWS, LENGTH, CYCLE, PARTS, EPS, PARAMETER = 9, 10, 11, 12, 13, 14
 
-#: Rows of a block in backward: of two arrays, 8 lines of a column, as many as L1 holds of rows a power of two long.
-BLOCK = 4
+#: Columns whose sums over all parts are a chunk of work.
+TOTALS_WIDTH = 128
 
 double = Memory("double")
 
@@ -161,64 +161,43 @@ def backward(product, centred):
         h = within(count, wide(scaled(g, i, count, gamma)))
         return s + h, fma(h, within(count, wide(d)), q)
 
+    def add_to(sums, i, count, term):
+        double.store_part(sums, i, double.load_part(sums, i, count) + term, count)
+
     def write_gradient(i, start, count, constants, sums):
-        inputs, gamma, y, rstd, offset, slope_d = constants
+        inputs, gamma, y, rstd, offset, slope_d, for_beta, for_gamma = constants
         g, d = before_activation(i, start, count, inputs)
-        h = scaled(g, i, count, gamma)
-        stored.store_part(y, start + i, fma(h, rstd, offset) - d * slope_d, count)
+        stored.store_part(y, start + i, fma(scaled(g, i, count, gamma), rstd, offset) - d * slope_d, count)
+        if for_beta:
+            add_to(for_beta, i, count, wide(g))
+            add_to(for_gamma, i, count, wide(g) * wide(d * rstd))
         return sums
 
     sum_along, gradient_along = along(add), along(write_gradient)
 
-    def add_columns(context, begin, end, part, i, count):
-        """Add the share of rows with the same parameters in dbeta and dgamma."""
-        gamma, beta = parameters_of_row(context, begin)
-        length, all_rows = word(context, LENGTH), word(context, LENGTH) * word(context, CYCLE)
-        sums, at = word(context, SUMS), 2 * part * all_rows + begin % word(context, CYCLE) * length + i
-        s, q = double.load_part(sums, at, count), double.load_part(sums, at + all_rows, count)
-        for row in range(begin, end):
-            mean, rest, rstd = of_row(context, row)
-            parameter = working.number(real(context, PARAMETER))
-            constants = word(context, X), word(context, DY), gamma, beta, parameter, mean, rest, rstd
-            g, d = before_activation(i, row * length, count, constants)
-            g = wide(g)
-            s, q = s + g, fma(g, wide(d * rstd), q)
-        double.store_part(sums, at, s, count)
-        double.store_part(sums, at + all_rows, q, count)
-
-    def gradient_of_row(context, row):
-        gamma, beta = parameters_of_row(context, row)
-        length, parameter = word(context, LENGTH), working.number(real(context, PARAMETER))
-        mean, rest, rstd = of_row(context, row)
-        inputs = word(context, X), word(context, DY), gamma, beta, parameter, mean, rest, rstd
-        s, q = sum_along(length, row * length, (inputs, gamma), no_sums())
-        n, r = to_f64(length), statistic(word(context, STATISTICS), word(context, ROWS), RSTD, row)
-        offset = -(r * total(s)) / n if centred else to_f64(0.0)
-        constants = (
-            inputs,
-            gamma,
-            word(context, Y),
-            rstd,
-            splat(working.number(offset)),
-            splat(working.number(r * r * r * total(q) / n)),
-        )
-        gradient_along(length, row * length, constants, no_sums())
+    def places_of_sums(context, part, row):
+        """Addresses of the sums for a row's dbeta and dgamma, 0 if they are not wanted."""
+        length, cycle = word(context, LENGTH), word(context, CYCLE)
+        if not word(context, SUMS):
+            return 0, 0
+        for_beta = word(context, SUMS) + 8 * (2 * part * length * cycle + row % cycle * length)
+        return for_beta, for_beta + 8 * length * cycle
 
     def rows(context, index):
         first, last = rows_of(context, index)
-        length = word(context, LENGTH)
-        whole = length - length % LANES
-        block = BLOCK if word(context, CYCLE) == 1 else 1
-        for begin in range(first, last, block):
-            end = min(begin + block, last)
-            # first, while dy is there: dx may be written over it
-            if word(context, SUMS):
-                for i in range(0, whole, LANES):
-                    add_columns(context, begin, end, index, i, LANES)
-                if whole < length:
-                    add_columns(context, begin, end, index, whole, length - whole)
-            for row in range(begin, end):
-                gradient_of_row(context, row)
+        length, parameter = word(context, LENGTH), working.number(real(context, PARAMETER))
+        n = to_f64(length)
+        for row in range(first, last):
+            gamma, beta = parameters_of_row(context, row)
+            mean, rest, rstd = of_row(context, row)
+            inputs = word(context, X), word(context, DY), gamma, beta, parameter, mean, rest, rstd
+            s, q = sum_along(length, row * length, (inputs, gamma), no_sums())
+            r = statistic(word(context, STATISTICS), word(context, ROWS), RSTD, row)
+            offset = splat(working.number(-(r * total(s)) / n if centred else to_f64(0.0)))
+            slope_d = splat(working.number(r * r * r * total(q) / n))
+            for_beta, for_gamma = places_of_sums(context, index, row)
+            constants = inputs, gamma, word(context, Y), rstd, offset, slope_d, for_beta, for_gamma
+            gradient_along(length, row * length, constants, no_sums())
         return 0
 
     return Kernel(f"rows_{product.__name__}{'' if centred else '_rms'}", rows)
@@ -236,8 +215,7 @@ def _add_parts(context, i, count):
 
 
 def _totals(context, index):
-    size = LANES * BLOCK
-    first, last = index * size, min(index * size + size, word(context, LENGTH))
+    first, last = index * TOTALS_WIDTH, min((index + 1) * TOTALS_WIDTH, word(context, LENGTH))
     whole = first + (last - first) // LANES * LANES
     for i in range(first, whole, LANES):
         _add_parts(context, i, LANES)

@@ -9,7 +9,7 @@ import numpy as np
 
 from .._engine import check
 from .._engine.fused import launch
-from .._engine.geometry import contiguous
+from .._engine.geometry import contiguous, empty_lines
 from .._engine.ufuncs import IDENTITY, Activation
 from . import _rows
 from ._arrays import Laid, checked_output, reordered, result_for, returned, working
@@ -70,8 +70,8 @@ def backward(function: str, dy: Any, cache: RowNormCache, out: Any = None) -> tu
     dx = result_for(out, cache.x, dy)
     own_sums = cache.gamma is not None or cache.beta is not None
     # few parts: each has sums as long as a row
-    parts = max(1, min(rows // _rows.BLOCK, x.size >> 14, 32)) if x.size else 0
-    sums = np.zeros((parts, 2, cache.cycle * length)) if own_sums else None
+    parts = max(1, min(rows // 4, x.size >> 14, 32)) if x.size else 0
+    sums = _zeros((parts, 2, cache.cycle * length)) if own_sums else None
     arrays = x, dy, dx, working(cache.gamma, x), working(cache.beta, x), cache.statistics, sums
     work = int(x.size * _ELEMENT * 2 + rows * _ROW)
     kernel = _rows.backward(cache.activation.product, function != "rms_norm")[x.dtype.char]
@@ -79,6 +79,15 @@ def backward(function: str, dy: Any, cache: RowNormCache, out: Any = None) -> tu
     launch(kernel, parts, work, *arrays, None, *words)
     with np.errstate(all="ignore"):
         return returned(dx, out, cache.x), None if sums is None else _totals(sums)
+
+
+def _zeros(shape: tuple[int, ...]) -> np.ndarray:
+    """Long ones begin at a cache line, so that no vector of them lies across two."""
+    if math.prod(shape) < 1024:
+        return np.zeros(shape)
+    zeros = empty_lines(shape, np.float64)
+    zeros.fill(0)
+    return zeros
 
 
 def _gradients(function: str, dy: Any, cache: RowNormCache) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
@@ -96,7 +105,7 @@ def _totals(sums: np.ndarray) -> np.ndarray:
     if parts == 1:
         return sums[0]
     totals = np.zeros((2, length))
-    chunks = -(-length // (_rows.BLOCK * _rows.LANES))
+    chunks = -(-length // _rows.TOTALS_WIDTH)
     arrays = None, None, None, None, None, None, sums, totals
     launch(_rows.TOTALS_KERNEL["d"], chunks, int(sums.size * 0.2), *arrays, 0, length, 1, parts, 0.0, 0.0)
     return totals
