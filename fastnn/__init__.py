@@ -53,7 +53,7 @@ _MODULES = {
         "gaussian_dropout_forward",
         "gaussian_dropout_backward",
     ),
-    "fastnn.losses": ("softmax_cross_entropy",),
+    "fastnn.losses.classes": ("multiclass_hinge", "nll_loss", "softmax_cross_entropy"),
     "fastnn.losses.binary": ("binary_cross_entropy", "binary_cross_entropy_with_logits", "focal", "hinge"),
     "fastnn.losses.penalties": ("elastic_net_penalty", "l1_penalty", "l2_penalty"),
     "fastnn.losses.regression": ("huber", "kl_div", "log_cosh", "mae", "mse", "smooth_l1"),

@@ -8,17 +8,12 @@ largest element subtracted first, and there differences are exact.
 
 from collections.abc import Callable
 from math import inf
-from typing import NamedTuple
 
-from .lines import Layout
+from .line_passes import SLOT, Layout, strips_of
 from .pairs import Pair
 from .primitives import fma, select
 from .simd_math.exponential import LOG2E, growth, nearest, power, reduced
-from .vectors import LANES, Lanewise, Stack, below, splat, stored, wide, working
-
-#: Bytes of a line's exponentials that are kept on the stack for a second look; those of longer lines are recomputed.
-_HELD = 1 << 15
-held_exponentials = Stack(_HELD)
+from .vectors import LANES, Lanewise, any_lane, double, splat, stored, wide, word, working
 
 
 def _far(limit):
@@ -40,7 +35,8 @@ def _within(distance):
 def _scaling(scale):
     def offset(top, shift):
         """What goes onto the exponents."""
-        return scale - nearest(top - shift, LOG2E, 0.0)[0]
+        n, _ = nearest(top - shift, LOG2E, 0.0)
+        return scale - n
 
     return offset
 
@@ -60,100 +56,100 @@ def scaled(x, shift, low, offset):
 
 
 scaled_exp = Lanewise(scaled)
-#: Elements ahead that columns are prefetched: the next strip, whose lines no processor guesses from strides.
-AHEAD = LANES
+_shift_of, _low_of, _offset_of = Lanewise(_shift), Lanewise(_low), Lanewise(_offset)
+
+#: Slots of a group: the parameters of `scaled` first, as all passes have them.
+_SHIFT, _LOW, _OFFSET = 0, SLOT, 2 * SLOT
+TOP, SUM, _NANS = 5 * SLOT, 6 * SLOT, 7 * SLOT
+#: The first slot for others.
+FREE = 8 * SLOT
 
 
-def lane_tops(x, at):
-    """The largest element of each lane, NaNs aside; -inf where there is none."""
-    start, stride, steps, count, rest = at
-    lowest = splat(working.number(-inf))
-    top = lowest
-    for k in range(steps):
-        if stride != LANES:
-            stored.prefetch(x, start + k * stride + AHEAD)
-        v = stored.load_part(x, start + k * stride, count)
-        top = select(v > top, v, top)
-    if rest:
-        v = select(below(rest), stored.load_part(x, start + steps * stride, rest), lowest)
-        top = select(v > top, v, top)
-    return top
-
-
-def buffer_for(steps):
-    """Where the exponentials of a line are kept; 0 if they are too many."""
-    buffer = held_exponentials()
-    return buffer if (steps + 1) * LANES * working.size() <= _HELD else 0
-
-
-def lane_sums(x, at, buffer, shift, low, offset):
-    """The float64 sum of each lane's exponentials, which are kept in `buffer` unless it is 0."""
-    start, stride, steps, count, rest = at
-    zero = splat(working.number(0.0))
-    s = wide(zero)
-    for k in range(steps):
-        e = scaled_exp(stored.load_part(x, start + k * stride, count), shift, low, offset)
-        if buffer:
-            working.store(buffer, k * LANES, e)
-        s = s + wide(e)
-    if rest:
-        e = scaled_exp(stored.load_part(x, start + steps * stride, rest), shift, low, offset)
-        if buffer:
-            working.store(buffer, steps * LANES, e)
-        s = s + wide(select(below(rest), e, zero))
-    return s
-
-
-def exponential(x, i, buffer, k, count, shift, low, offset):
-    """The scaled exponentials of the k-th vector of a line, kept or computed again."""
-    if buffer:
-        return working.load(buffer, k * LANES)
+def exponential(x, i, kept, count, parameters):
+    """The scaled exponentials of a vector of x, kept or computed again."""
+    if kept:
+        return working.load(kept, 0)
+    shift, low, offset, _, _ = parameters
     return scaled_exp(stored.load_part(x, i, count), shift, low, offset)
 
 
-def _nans(x, at):
-    """0 for each lane, NaN for those that have one."""
-    start, stride, steps, count, rest = at
-    found = splat(working.number(0.0))
-    for k in range(steps):
-        v = stored.load_part(x, start + k * stride, count)
-        found = select(v != v, v, found)
-    if rest:
-        v = stored.load_part(x, start + steps * stride, rest)
-        found = select(v != v, v, found)
-    return found
+def own(x, slots, place):
+    """The scaled exponential, in float64, of an element of each of LANES lines."""
+    shift, low = working.load(slots + _SHIFT, place), working.load(slots + _LOW, place)
+    return wide(scaled_exp(x, shift, low, working.load(slots + _OFFSET, place)))
 
 
-class OfLine(NamedTuple):
-    """Functions of a line."""
+def reducing(layout: Layout, x_word: int, out_word: int = 0) -> Callable:
+    """reduce(context, at, slots, kept): fill TOP, SUM with the scaled exponentials', and what `scaled` needs.
 
-    scaling: Callable  #: (shift, low, offset) as vectors, from the largest element
-    own: Callable  #: the scaled exponential of an element, float64, from the element and the largest one
-    relative: Callable  #: sum(exp(x - top)) from x, at, top and the sum of the scaled ones; NaN only if x has a NaN
+    The array is that whose address is a word of the context, and so is that which is written to next.
+    """
+
+    def load(context, i, count):
+        return stored.load_part(word(context, x_word), i, count)
+
+    def term(context, i, k, kept, count, parameters):
+        shift, low, offset, _, _ = parameters
+        e = scaled_exp(stored.load_part(word(context, x_word), i, count), shift, low, offset)
+        if kept:
+            working.store(kept, 0, e)
+        return wide(e)
+
+    def ahead(context, i, following):
+        stored.prefetch(word(context, x_word), following)
+        if out_word:
+            stored.prefetch_to_write(word(context, out_word), i)
+
+    fill_tops, fill_sums = layout.largest(load), layout.sum(term, ahead)
+
+    def reduce(context, at, slots, kept):
+        _, _, _, count = at
+        fill_tops(context, at, slots, slots + TOP, working.number(-inf))
+        for v in range(strips_of(count)):
+            set_scale(slots, v * LANES)
+        fill_sums(context, at, slots, kept, slots + SUM)
+
+    return reduce
 
 
-def of_line(layout: Layout) -> OfLine:
-    """The functions for rows or for columns."""
-    shift_of, low_of, offset_of = (layout.of_line(formula) for formula in (_shift, _low, _offset))
-    spread, widened, scaled_of = layout.spread, layout.wide, layout.of_line(scaled)
-    any_of, total_of, unless_infinite = layout.any, layout.total, layout.of_line_double(_unless_infinite)
+def relating(layout: Layout, x_word: int) -> Callable:
+    """relative(context, at, slots): after `reduce`, make SUM that of exp(x - TOP); NaN only for lines that have a NaN."""
 
-    def scaling(top):
-        shift = shift_of(top)
-        return spread(shift), spread(low_of(top, shift)), spread(offset_of(top, shift))
+    def nan(context, i, k, kept, count, parameters):
+        v = stored.load_part(word(context, x_word), i, count)
+        return wide(select(v != v, v, splat(working.number(0.0))))
 
-    def own(x, top):
-        shift = shift_of(top)
-        return widened(scaled_of(x, shift, low_of(top, shift), offset_of(top, shift)))
+    fill_nans = layout.sum(nan)
 
-    def relative(x, at, top, s):
-        ratio = s / own(top, top)
-        if any_of(ratio != ratio):  # infinities leave NaN too
-            ratio = unless_infinite(widened(top), ratio, widened(total_of(_nans(x, at))))
-        return ratio
+    def relative(context, at, slots):
+        _, _, _, count = at
+        infinite = False
+        for v in range(strips_of(count)):
+            place = v * LANES
+            s = double.load(slots + SUM, place) / own(working.load(slots + TOP, place), slots, place)
+            double.store(slots + SUM, place, s)
+            infinite = infinite or any_lane(s != s)
+        if infinite:  # infinities leave NaN too
+            fill_nans(context, at, slots, 0, slots + _NANS)
+            for v in range(strips_of(count)):
+                top, s = working.load(slots + TOP, v * LANES), double.load(slots + SUM, v * LANES)
+                s = _unless_infinite(wide(top), s, double.load(slots + _NANS, v * LANES))
+                double.store(slots + SUM, v * LANES, s)
 
-    return OfLine(scaling, own, relative)
+    return relative
 
 
-def _unless_infinite(top, ratio, otherwise):
-    return otherwise if abs(top) == inf else ratio
+def set_scale(slots, place):
+    """What `scaled` needs, from TOP, for LANES lines."""
+    top = working.load(slots + TOP, place)
+    shift = _shift_of(top)
+    working.store(slots + _SHIFT, place, shift)
+    working.store(slots + _LOW, place, _low_of(top, shift))
+    working.store(slots + _OFFSET, place, _offset_of(top, shift))
+
+
+def _otherwise(top, s, otherwise):
+    return otherwise if abs(top) == inf else s
+
+
+_unless_infinite = Lanewise(_otherwise)

@@ -29,8 +29,10 @@ def rows_per_chunk(rows: int, length: int) -> int:
 
 
 def empty_lines(shape: tuple[int, ...], dtype) -> np.ndarray:
-    """np.empty for large arrays, beginning at a cache line: NumPy's own begin 16 bytes past one, where whole lines cannot
-    be written past the caches."""
+    """np.empty for large arrays, beginning at a cache line.
+
+    NumPy's own begin 16 bytes past one, where whole lines cannot be written past the caches.
+    """
     size = math.prod(shape) * np.dtype(dtype).itemsize
     memory = np.empty(size + 64, np.uint8)
     start = -memory.ctypes.data % 64

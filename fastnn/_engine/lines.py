@@ -1,103 +1,49 @@
-"""Work along one axis of a contiguous array: reduce a line, then do something to each of its elements.
+"""Work along one axis of a contiguous array: reduce each line, then do something to each of its elements.
 
-Along the last axis a line is a row, whose vectors lie one after the other. Along another axis it is a strip of LANES
-neighbouring columns, each lane a column of its own, and nothing has to be transposed. Both are `steps` vectors of
-`count` lanes that begin `stride` elements apart; only a row may end in a vector of fewer lanes, its `rest`.
+Along the last axis lines are rows; along another they are columns, and nothing has to be transposed. Lines are done in
+groups, so that what is computed once a line, a logarithm, say, is computed for LANES of them at a time, and each step's
+work for one does not wait for that for another. A group is some rows, as many as stay in L1 and LANES at most, or a
+panel of neighbouring columns, up to STRIPS vectors wide, which is passed over in the order of memory.
 
-A kernel is written once, for a `Layout`, as a function `line(context, at, place, part)` that returns a float64:
-`at` = (start, stride, steps, count, rest), `place` the number of the line (of a strip's first column). Long lines may
-be cut into blocks, each then done by itself: `part` numbers the blocks of all lines, and is `place` where there is one.
+A kernel is a function `group(context, at, place, part, slots)`, written once for both by means of a `Layout`, that
+returns a float64. `at` = (start, stride, steps, count): `count` rows of `steps` elements, `stride` being 0, or as many
+columns of `steps` elements `stride` apart. `place` is the number of the first line. Long lines may be cut into blocks,
+done one by one; `part` numbers those, as if each were a line. `slots` has a place for values of every line of a group.
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from .fused import Kernel, launch
-from .geometry import CHUNK, around, rows_per_chunk
-from .pairs import Double
+from .geometry import around
+from .line_passes import COLUMNS, ROWS, SLOTS, STRIPS, Layout
 from .primitives import to_f64
-from .vectors import LANES, Lanewise, any_lane, double, largest, put_real, splat, stored, total, wide, word, working
+from .vectors import LANES, Stack, put_real, word
 
-#: Words of the context: what is done in all and in a chunk, elements along the axis, in a block and after the axis, an
-#: array for the sum of each chunk's results or 0; then a kernel's own.
-_LINES, _PER_CHUNK, LENGTH, _BLOCK, _INNER, _SUMS, OWN = 1, 2, 3, 4, 5, 6, 7
+#: Words of the context: lines (panels of columns, blocks of cut lines) in all and a chunk; elements along the axis, of
+#: a block and after the axis; lines (vectors of columns) a group; an array for the sum of each chunk's results or 0;
+#: then a kernel's own.
+LINES, PER_CHUNK, LENGTH, _BLOCK, INNER, _GROUP, SUMS, OWN = range(1, 9)
 
-
-class Layout(NamedTuple):
-    """What a kernel does with the values of a line: one number for a row, a vector for a strip of columns."""
-
-    largest: Callable  #: of a line, from the largest of each lane
-    total: Callable  #: of a line, from the sum of each lane
-    any: Callable  #: whether a condition holds for a line
-    spread: Callable  #: a line's value as a vector
-    wide: Callable  #: a line's value as float64
-    rounded: Callable  #: a line's float64 value in the working dtype
-    of_line: Callable  #: a formula of values of a line
-    of_line_double: Callable  #: the same in float64
-    read: Callable  #: (base, place, count) of a float64 array with an element a line
-    write: Callable  #: (base, place, value, count) the same
-    put: Callable  #: (base, place, value, count) of an array of the caller's dtype
+_SLOTS = Stack(SLOTS)
 
 
-def _same(value):
-    return value
-
-
-def _number(value):
-    return working.number(value)
-
-
-def _narrowed(vector):
-    return working.narrowed(vector)
-
-
-def _read_row(base, place, count):
-    return double.get(base, place)
-
-
-def _read_columns(base, place, count):
-    return double.load_part(base, place, count)
-
-
-def _write_row(base, place, value, count):
-    double.put(base, place, value)
-
-
-def _write_columns(base, place, value, count):
-    double.store_part(base, place, value, count)
-
-
-def _put_row(base, place, value, count):
-    stored.put(base, place, value)
-
-
-def _put_columns(base, place, value, count):
-    stored.store_part(base, place, value, count)
-
-
-ROWS = Layout(
-    largest, total, _same, splat, to_f64, _number, _same, Double, _read_row, _write_row, _put_row
-)  # fmt: skip
-COLUMNS = Layout(
-    _same, _same, any_lane, _same, wide, _narrowed, Lanewise, Lanewise, _read_columns, _write_columns, _put_columns
-)
-
-
-def _over_rows(line: Callable) -> Callable:
+def _over_rows(group: Callable) -> Callable:
     def job(context, index):
-        length, block, sums = word(context, LENGTH), word(context, _BLOCK), word(context, _SUMS)
-        begin = index * word(context, _PER_CHUNK)
-        blocks = (length + block - 1) // block
-        row, cut = begin // blocks, begin % blocks
-        s = to_f64(0.0)
-        for part in range(begin, min(begin + word(context, _PER_CHUNK), word(context, _LINES))):
-            size = min(block, length - cut * block)
-            s += line(context, (row * length + cut * block, LANES, size // LANES, LANES, size % LANES), row, part)
-            cut += 1
-            if cut == blocks:
-                cut, row = 0, row + 1
+        length, block, sums = word(context, LENGTH), word(context, _BLOCK), word(context, SUMS)
+        begin, together = index * word(context, PER_CHUNK), word(context, _GROUP)
+        end = min(begin + word(context, PER_CHUNK), word(context, LINES))
+        slots, s = _SLOTS(), to_f64(0.0)
+        if block == length:
+            for row in range(begin, end, together):
+                s += group(context, (row * length, 0, length, min(together, end - row)), row, row, slots)
+        else:
+            blocks = (length + block - 1) // block
+            for part in range(begin, end):
+                row, first = part // blocks, part % blocks * block
+                s += group(context, (row * length + first, 0, min(block, length - first), 1), row, part, slots)
         if sums:
             put_real(sums, index, s)
         return 0
@@ -105,26 +51,17 @@ def _over_rows(line: Callable) -> Callable:
     return job
 
 
-def _over_columns(line: Callable) -> Callable:
+def _over_columns(group: Callable) -> Callable:
     def job(context, index):
-        length, block, inner = word(context, LENGTH), word(context, _BLOCK), word(context, _INNER)
-        sums, begin = word(context, _SUMS), index * word(context, _PER_CHUNK)
-        blocks, strips = (length + block - 1) // block, (inner + LANES - 1) // LANES
-        strip, cut, outer = begin % strips, begin // strips % blocks, begin // strips // blocks
-        s = to_f64(0.0)
-        for _ in range(begin, min(begin + word(context, _PER_CHUNK), word(context, _LINES))):
-            column = strip * LANES
+        length, block, inner = word(context, LENGTH), word(context, _BLOCK), word(context, INNER)
+        width, sums, begin = word(context, _GROUP) * LANES, word(context, SUMS), index * word(context, PER_CHUNK)
+        blocks, panels = (length + block - 1) // block, (inner + width - 1) // width
+        slots, s = _SLOTS(), to_f64(0.0)
+        for number in range(begin, min(begin + word(context, PER_CHUNK), word(context, LINES))):
+            column, cut, outer = number % panels * width, number // panels % blocks, number // panels // blocks
             start, steps = (outer * length + cut * block) * inner + column, min(block, length - cut * block)
-            place, part, count = outer * inner + column, (outer * blocks + cut) * inner + column, inner - column
-            if count >= LANES:
-                s += line(context, (start, inner, steps, LANES, 0), place, part)
-            else:
-                s += line(context, (start, inner, steps, count, 0), place, part)
-            strip += 1
-            if strip == strips:
-                strip, cut = 0, cut + 1
-                if cut == blocks:
-                    cut, outer = 0, outer + 1
+            place, part = outer * inner + column, (outer * blocks + cut) * inner + column
+            s += group(context, (start, inner, steps, min(width, inner - column)), place, part, slots)
         if sums:
             put_real(sums, index, s)
         return 0
@@ -132,11 +69,16 @@ def _over_columns(line: Callable) -> Callable:
     return job
 
 
-def one_chunk(x: np.ndarray) -> tuple:
-    """The first words of a context: all rows of x in one chunk."""
-    length = x.shape[-1]
-    lines = x.size // length
-    return lines, lines, length, length, 1, None
+#: ns of work that make a chunk, as far as lines go: a launch shares out 8 chunks or more where that pays.
+_CHUNK_NS = 5000.0
+#: Elements up to which a call is over before a second core could help, and Python's own time counts.
+_SMALL = 2048
+#: Elements that the rows of a group have together, at most.
+_GROUPED = 1536
+
+
+def _rows_together(length: int) -> int:
+    return max(1, min(LANES, _GROUPED // length))
 
 
 class LineKernel:
@@ -148,44 +90,66 @@ class LineKernel:
         self.element, self.line = element, line
         self._small: dict[np.dtype, Any] = {}
 
-    def small(self, x: Any, axis: int) -> Any:
-        """The job for `launch(job, 1, 0, *one_chunk(x), ...)` if x is a small array of rows as kernels want them.
+    def small(self, x: Any, axis: int) -> tuple | None:
+        """The first arguments of `launch`, SUMS being the next, if x is a small array of rows as kernels want them.
 
-        Python's own time counts here: of 10 elements the rest of a call takes half a microsecond.
+        Of 10 elements all the rest of a call takes half a microsecond.
         """
-        if type(x) is not np.ndarray or type(axis) is not int or not 0 < x.size <= CHUNK or not x.flags.carray:
+        if type(x) is not np.ndarray or type(axis) is not int:
             return None
-        if axis not in (-1, x.ndim - 1):
+        shape, size = x.shape, x.size
+        if not 0 < size <= _SMALL or (axis != -1 and axis != len(shape) - 1) or not x.flags.carray:
             return None
         job = self._small.get(x.dtype)
-        if job is None and x.dtype.isnative and x.dtype.char in "efd":
+        if job is None:
+            if not x.dtype.isnative or x.dtype.char not in "efd":
+                return None
             job = self._small[x.dtype] = self.rows[x.dtype.char]
-        return job
+        length = shape[-1]
+        lines = size // length
+        return (
+            job,
+            1,
+            0,
+            lines,
+            lines,
+            length,
+            length,
+            1,
+            LANES if length * LANES <= _GROUPED else _rows_together(length),
+        )
 
     def __call__(self, x: np.ndarray, axis: int, *arguments: Any, block: int = 0) -> None:
         """Run it over the lines of x, C-contiguous and not empty, along axis >= 0, cut into blocks unless that is 0."""
-        kernel, lines, elements, length, inner = self._geometry(x, axis, block)
-        chunk = rows_per_chunk(lines, elements)
-        work = int(lines * (elements * self.element + self.line))
-        cut = lines, chunk, length, block or length, inner
-        launch(kernel[x.dtype.char], -(-lines // chunk), work, *cut, None, *arguments)
+        kernel, lines, chunk, work, cut = self._plan(x, axis, block)
+        launch(kernel[x.dtype.char], -(-lines // chunk), work, lines, chunk, *cut, None, *arguments)
 
     def summed(self, x: np.ndarray, axis: int, *arguments: Any) -> tuple[int, float]:
-        """The same over whole lines: (the status, the sum of all that `line` returned)."""
-        kernel, lines, elements, length, inner = self._geometry(x, axis, 0)
-        chunk = rows_per_chunk(lines, elements)
-        work = int(lines * (elements * self.element + self.line))
+        """The same over whole lines: (the status, the sum of all that `group` returned)."""
+        kernel, lines, chunk, work, cut = self._plan(x, axis, 0)
         sums = np.empty(-(-lines // chunk))
-        cut = lines, chunk, length, length, inner
-        status = launch(kernel[x.dtype.char], sums.size, work, *cut, sums, *arguments)
+        status = launch(kernel[x.dtype.char], sums.size, work, lines, chunk, *cut, sums, *arguments)
         return status, sums.item() if sums.size == 1 else sum(sums.tolist())
 
-    def _geometry(self, x: np.ndarray, axis: int, block: int) -> tuple[Kernel, int, int, int, int]:
-        """(the kernel, lines or blocks of lines, elements in one of those, elements along the axis, and after it)."""
+    def _plan(self, x: np.ndarray, axis: int, block: int) -> tuple[Kernel, int, int, int, tuple[int, ...]]:
+        """(kernel, lines or panels or blocks of them, as many of a chunk, ns in all, the words from LENGTH to SUMS)."""
         shape = x.shape
         length = shape[axis]
         blocks = -(-length // block) if block else 1
-        if axis == len(shape) - 1:
-            return self.rows, x.size // length * blocks, block or length, length, 1
+        block = block or length
         outer, _, inner = around(shape, axis)
-        return self.columns, outer * blocks * -(-inner // LANES), (block or length) * LANES, length, inner
+        if inner == 1:
+            kernel, lines, group = self.rows, outer * blocks, _rows_together(length)
+            cost, least = block * self.element + self.line, group
+        else:
+            group = _panel(outer * blocks, inner)
+            kernel, lines, least = self.columns, outer * blocks * -(-inner // (group * LANES)), 1
+            cost = group * LANES * (block * self.element + self.line / LANES)
+        chunk = max(least, min(lines, int(_CHUNK_NS / cost) // least * least))
+        return kernel, lines, chunk, int(lines * cost), (length, block, inner, group)
+
+
+def _panel(others: int, inner: int) -> int:
+    """Vectors that make a panel's width, when there are `others` lines of panels."""
+    strips = -(-inner // LANES)
+    return min(STRIPS, strips, max(STRIPS // 4, strips * others // 8))

@@ -8,9 +8,9 @@ import importlib
 from collections.abc import Callable
 from functools import partial
 
-_FAMILIES = ("rectified", "sigmoidal", "smooth", "shrink", "parametric", "gated")
+_FAMILIES = ("rectified", "sigmoidal", "smooth", "shrink", "parametric", "gated", "softmax_family")
 _ALIASES = ("swish", "hard_silu")
-_OTHERS = ("maxout", "bias_activation")  # not elementwise functions of x
+_OTHERS = ("maxout", "bias_activation", "glu", "softmax", "log_softmax")  # not elementwise functions of x
 
 
 def __getattr__(name: str):
