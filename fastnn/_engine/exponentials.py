@@ -113,7 +113,7 @@ def reducing(layout: Layout, x_word: int, out_word: int = 0) -> Callable:
 
 
 def relating(layout: Layout, x_word: int) -> Callable:
-    """relative(context, at, slots): after `reduce`, make SUM that of exp(x - TOP); NaN only for lines that have a NaN."""
+    """relative(context, at, slots): after `reduce`, make SUM that of exp(x - TOP); NaN only for lines with a NaN."""
 
     def nan(context, i, k, kept, count, parameters):
         v = stored.load_part(word(context, x_word), i, count)
