@@ -56,10 +56,11 @@ _MODULES = {
     "fastnn.losses.classes": ("multiclass_hinge", "nll_loss", "softmax_cross_entropy"),
     "fastnn.losses.binary": ("binary_cross_entropy", "binary_cross_entropy_with_logits", "focal", "hinge"),
     "fastnn.losses.penalties": ("elastic_net_penalty", "l1_penalty", "l2_penalty"),
+    "fastnn.optim.clip": ("clip_by_global_norm", "clip_by_value", "global_norm"),
     "fastnn.losses.regression": ("huber", "kl_div", "log_cosh", "mae", "mse", "smooth_l1"),
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}
-_SUBMODULES = ("activations", "dropout", "init", "losses", "normalization", "optim", "reference", "vmath")
+_SUBMODULES = ("activations", "dropout", "init", "losses", "normalization", "optim", "reference", "schedules", "vmath")
 
 __all__ = ["__version__", *_HOME, *_SUBMODULES]
 

@@ -127,6 +127,19 @@ def updated_array(function: str, argument: str, value: Any, shape: tuple[int, ..
     return same_shape(function, argument, value, shape, why)
 
 
+def like_parameter(function: str, argument: str, value: Any, dtype: np.dtype, parameter: str) -> np.ndarray:
+    """`value` as an array of a parameter's dtype: an array must have it, a list or a number is of any."""
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise ValueError(f"{function}: {argument} is no array: {error}") from None
+    if array.dtype == dtype or array.dtype.newbyteorder("=") == dtype:
+        return array.astype(dtype, copy=False)
+    if hasattr(value, "dtype") or array.dtype.kind not in "iuf":
+        raise TypeError(f"{function}: {argument} has dtype {array.dtype}, expected {dtype} to match {parameter}")
+    return array.astype(dtype)
+
+
 def output(function: str, out: Any, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
     """The array that the result goes to: `out` (an array or a 1-tuple, as in NumPy) or, for None, a new one."""
     if type(out) is np.ndarray and out.shape == shape and out.dtype == dtype and out.flags.writeable:

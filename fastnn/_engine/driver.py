@@ -9,6 +9,7 @@ from . import loop_layout as L
 from . import memory as m
 from . import pool_layout as P
 from .launch import launch
+from .locate import locate
 from .memory import copy2, copy4, copy8, half_to_single, load, single_to_half, store, stream_line
 from .pool import helper, run
 from .pool import stop as stop_helpers
@@ -228,4 +229,5 @@ EXPORTED = {
     "helper": (helper, 1),
     "stop": (stop_helpers, 1),
     "launch": (launch, 3),
+    "locate": (locate, 3),
 }

@@ -6,7 +6,7 @@ import types
 import numpy as np
 
 from .pairs import Double, Pair
-from .vectors import Lanewise, Memory, Stack
+from .vectors import Lanewise, Memory, Several, Stack
 
 
 def fingerprint(formula) -> str:
@@ -40,6 +40,8 @@ def _feed(digest, value, seen) -> None:
         _feed(digest, value.function, seen)
     elif isinstance(value, Lanewise):
         _feed(digest, value.formula, seen)
+    elif isinstance(value, Several):
+        digest.update(f"{value.count} {value.memory.role}".encode())
     elif isinstance(value, (Memory, Stack)):
         digest.update(repr(value.role if isinstance(value, Memory) else value.bytes).encode())
     elif isinstance(value, (bool, int, float, str, bytes, tuple, np.generic, type(None))):

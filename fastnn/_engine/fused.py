@@ -95,7 +95,8 @@ def _interpreted(job: Callable, char: str) -> Callable:
 
 
 def _launch_interpreted(job: Callable, chunks: int, work: int, *arguments: Any) -> int:
-    """`launch` of a job in plain Python."""
+    """`launch` in plain Python."""
+    jobs = job[:chunks] if isinstance(job, tuple) else ((job, chunks),)
     context = np.zeros(len(arguments) + L.FIRST_ARGUMENT, np.int64)
     for k, argument in enumerate(arguments, L.FIRST_ARGUMENT):
         if isinstance(argument, float):
@@ -105,9 +106,29 @@ def _launch_interpreted(job: Callable, chunks: int, work: int, *arguments: Any) 
         else:
             context[k] = argument or 0
     with np.errstate(all="ignore"):
-        for index in range(chunks):
-            job(context.ctypes.data, index)
+        for each, count in jobs:
+            for index in range(count):
+                each(context.ctypes.data, index)
     return int(context[L.STATUS])
+
+
+def _locate_interpreted(parameters: list, gradients: list, table: np.ndarray, width: int) -> int:
+    """`locate` in plain Python."""
+    for k, (parameter, gradient) in enumerate(zip(parameters, gradients, strict=True)):
+        row = table[k]
+        of_gradient, of_parameter = int(row[L.NEEDED]) & L.LOW_HALF, int(row[L.NEEDED]) >> 32
+        fits = (
+            type(gradient) is np.ndarray
+            and gradient.dtype == parameter.dtype
+            and gradient.flags.num & of_gradient == of_gradient
+            and parameter.flags.num & of_parameter == of_parameter
+            and row[L.PARAMETER] in (0, parameter.ctypes.data)
+            and gradient.shape == parameter.shape
+        )
+        if not fits:
+            return k
+        row[L.GRADIENT] = gradient.ctypes.data
+    return -1
 
 
 class _MethodDef(ctypes.Structure):
@@ -122,8 +143,8 @@ class _MethodDef(ctypes.Structure):
 _METH_FASTCALL = 0x80
 
 
-def _builtin() -> Callable:
-    """The compiled `launch` as a built-in function."""
+def _words() -> np.ndarray:
+    """What the compiled functions need to know of the interpreter and the pool."""
     api = ctypes.pythonapi
     words = np.zeros(L.WORDS, np.intp)
     for word, function in {
@@ -137,11 +158,26 @@ def _builtin() -> Callable:
         words[word] = loops._address(function)
     words[L.POOL], words[L.ENVIRONMENT] = runtime.pool.ctypes.data, runtime.environment.ctypes.data
     words[L.FLOAT_TYPE], words[L.ARRAY_TYPE], words[L.NONE] = id(float), id(np.ndarray), id(None)
-    method = _MethodDef(b"launch", runtime.start()["launch"], _METH_FASTCALL, None)
+    return words
+
+
+def _builtin(name: str, words: np.ndarray) -> Callable:
+    """A compiled function as a built-in function of the interpreter."""
+    method = _MethodDef(name.encode(), runtime.start()[name], _METH_FASTCALL, None)
     _KEPT.extend((words, method))
-    new = api.PyCFunction_NewEx
+    new = ctypes.pythonapi.PyCFunction_NewEx
     new.restype, new.argtypes = ctypes.py_object, [ctypes.c_void_p, ctypes.py_object, ctypes.c_void_p]
     return new(ctypes.addressof(method), words, None)
 
 
-launch: Callable[..., int] = _builtin() if loops.JIT else _launch_interpreted
+if loops.JIT:
+    _WORDS = _words()
+    launch: Callable[..., int] = _builtin("launch", _WORDS)
+    locate: Callable[..., int] = _builtin("locate", _WORDS)
+else:
+    launch, locate = _launch_interpreted, _locate_interpreted
+
+
+def phases(*jobs: tuple[Any, int]) -> Any:
+    """Several (job, chunks), one after the other, as what `launch` takes in place of one."""
+    return np.array(jobs, np.intp) if loops.JIT else jobs

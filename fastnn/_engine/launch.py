@@ -1,5 +1,8 @@
 """`launch(job, chunks, work, *arguments)`: run a compiled job from Python, compiled itself.
 
+`launch(phases, count, work, *arguments)` runs several, one after the other, from an array of (job, chunks): nothing of
+Python, no KeyboardInterrupt either, comes between them.
+
 It is a built-in function of the interpreter (METH_FASTCALL): a call with eight arguments takes 0.03 us, where one
 through ctypes takes more than a microsecond and `array.ctypes.data` another one for each array. Arrays arrive as the
 address of their data, floats as their bits, None as 0: the words of the job's context from FIRST_ARGUMENT on. The
@@ -15,7 +18,15 @@ from .pool import run
 #: Work, in ns, that pays a second core and giving up Python's lock. See `loops`.
 PARALLEL_NS = 2000
 
-_CONTEXT, _SAVED = m.stack(8 * (L.MAX_ARGUMENTS + 2)), m.stack(64)
+#: The arguments as they come, so that the first two make a phase and those from the fourth on a job's context.
+_ARGUMENTS, _SAVED = m.stack(8 * (L.MAX_ARGUMENTS + 4)), m.stack(64)
+
+
+def run_all(pool, phases, count, context, threads):
+    """Every phase; all of its chunks have ended before the next one begins."""
+    for k in range(count):
+        chunks = load(phases, 2 * k + 1)
+        run(pool, load(phases, 2 * k), context, chunks, min(threads, chunks))
 
 
 def launch(self, arguments, count):
@@ -24,8 +35,7 @@ def launch(self, arguments, count):
     if count < 3 or count - 3 > L.MAX_ARGUMENTS:
         call1(load(words, L.BAD_ARGUMENT), 0)
         return 0
-    context = _CONTEXT()
-    job, chunks, work = 0, 0, 0
+    given = _ARGUMENTS()
     for k in range(count):
         item = load(arguments, k)
         kind = load(item, L.TYPE)
@@ -37,24 +47,20 @@ def launch(self, arguments, count):
             value = call1(load(words, L.AS_INTEGER), item)
             if value == -1 and call1(load(words, L.ERROR_OCCURRED), 0):
                 return 0
-        if k == 0:
-            job = value
-        elif k == 1:
-            chunks = value
-        elif k == 2:
-            work = value
-        else:
-            store(context, k - 3 + L.FIRST_ARGUMENT, value)
+        store(given, k, value)
+    phases, phase_count, work, context = given, 1, load(given, 2), given + 8 * (3 - L.FIRST_ARGUMENT)
+    if load(load(arguments, 0), L.TYPE) == load(words, L.ARRAY_TYPE):
+        phases, phase_count = load(given, 0), load(given, 1)
     store(context, L.STATUS, 0)
     saved = _SAVED()
     m.save_environment(saved)
     m.restore_environment(load(words, L.ENVIRONMENT))
     pool = load(words, L.POOL)
     if work < PARALLEL_NS:
-        run(pool, job, context, chunks, 1)
+        run_all(pool, phases, phase_count, context, 1)
     else:  # always without the lock: a job that had to be left as Python waits for it on every thread
         state = call1(load(words, L.RELEASE_GIL), 0)
-        run(pool, job, context, chunks, min(load(pool, P.LIMIT), chunks))
+        run_all(pool, phases, phase_count, context, load(pool, P.LIMIT))
         call1(load(words, L.TAKE_GIL), state)
     m.restore_environment(saved)
     return call1(load(words, L.FROM_INTEGER), load(context, L.STATUS))

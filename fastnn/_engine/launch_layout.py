@@ -11,6 +11,14 @@ STATUS, FIRST_ARGUMENT = 0, 1
 #: Arguments of a launch at most.
 MAX_ARGUMENTS = 46
 
+#: Words of a parameter's row in the table that `locate` fills in, see there; a rule's own words follow.
+PARAMETER, GRADIENT, SIZE, NEEDED = 0, 1, 2, 3
+
 #: Words before an object's own data: its reference count and type. A float's value and an array's data pointer follow.
 HEADER = object.__basicsize__ // 8
 TYPE = HEADER - 1
+#: An array's words: data, number of dimensions (the low half), dimensions, strides, base, dtype, flags (the low half).
+DATA, NDIM, SHAPE, DTYPE, FLAGS = HEADER, HEADER + 1, HEADER + 2, HEADER + 5, HEADER + 6
+#: A list's words: its length, then where its items are.
+LENGTH, ITEMS = HEADER, HEADER + 1
+LOW_HALF = 0xFFFFFFFF

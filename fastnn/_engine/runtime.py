@@ -15,7 +15,7 @@ from . import pool_layout as P
 from .shield import shielded
 
 #: Exported functions of the driver's object file, in the order of its address table.
-_NAMES = ("inner_loop", "chunk", "helper", "stop", "launch")
+_NAMES = ("inner_loop", "chunk", "helper", "stop", "launch", "locate")
 
 
 def _compile_driver() -> bytes:

@@ -17,7 +17,7 @@ import numpy as np
 
 from . import simd_math
 from .pairs import Double, Pair
-from .vectors import Lanewise, Memory, Stack
+from .vectors import Lanewise, Memory, Several, Stack
 
 #: No fast-math at all: strict IEEE arithmetic gives the vector body, its tail and every machine the same
 #: bits (arcp alone would turn float32 vector division, and only that, into an estimate), and fusing is
@@ -100,7 +100,7 @@ def _convert(value, dtype):
         return specialise(value.implementation(number), number)
     if isinstance(value, Double):
         return specialise(value.function, np.float64)
-    if isinstance(value, (Memory, Lanewise, Stack)):
+    if isinstance(value, (Memory, Several, Lanewise, Stack)):
         return _vector_part(value, dtype)
     if isinstance(value, types.FunctionType):
         return INTRINSICS[value] if value in INTRINSICS else specialise(value, dtype)
@@ -117,7 +117,7 @@ def interpreted(function, dtype):
     """A copy of a kernel's function that runs as plain Python, its memory being of dtype."""
 
     def bound(value):
-        if isinstance(value, Memory):
+        if isinstance(value, (Memory, Several)):
             return value.of(dtype)
         if not isinstance(value, types.FunctionType) or value.__module__.startswith(_WITHOUT_MEMORY):
             return value
@@ -134,6 +134,10 @@ def _vector_part(value, dtype):
 
     if isinstance(value, Memory):
         return vector_intrinsics.memory_module(value.of(dtype))
+    if isinstance(value, Several):
+        from .tuple_intrinsics import several
+
+        return several(value.of(dtype))
     if isinstance(value, Stack):
         return vector_intrinsics.stack(value.bytes)
     return vector_intrinsics.lanewise(value.formula)

@@ -178,6 +178,22 @@ def splat(typingctx, value):
     return None
 
 
+def _of_each_lane(instruction):
+    @intrinsic
+    def function(typingctx, vector):
+        def codegen(context, builder, signature, args):
+            name = f"llvm.{instruction}.v{LANES}{'f32' if vector == SINGLES else 'f64'}"
+            kind = ir.FunctionType(args[0].type, [args[0].type])
+            return builder.call(cgutils.get_or_insert_function(builder.module, kind, name), args)
+
+        return (vector(vector), codegen) if vector in (SINGLES, DOUBLES) else None
+
+    return function
+
+
+root, magnitude = _of_each_lane("sqrt"), _of_each_lane("fabs")
+
+
 def _spread_integer(kind):
     @intrinsic
     def spread(typingctx, value):
@@ -370,8 +386,9 @@ INTRINSICS = {
     **{
         getattr(vectors, name): globals()[name]
         for name in (
-            "real", "put_real", "splat", "shorts", "words", "longs", "wide", "below", "lane_numbers", "low_half",
-            "first_shorts", "last_shorts", "load_mask", "store_mask", "total", "largest", "any_lane",
+            "real", "put_real", "splat", "root", "magnitude", "shorts", "words", "longs", "wide", "below",
+            "lane_numbers", "low_half", "first_shorts", "last_shorts", "load_mask", "store_mask", "total", "largest",
+            "any_lane",
         )
     },
 }  # fmt: skip

@@ -112,6 +112,39 @@ class Memory:
 stored, working, double = Memory("stored"), Memory("working"), Memory("double")
 
 
+class Several:
+    """`count` arrays of the stored dtype, of one shape, that are read and written together."""
+
+    def __init__(self, count, memory=stored):
+        self.count, self.memory = count, memory
+
+    def of(self, dtype):
+        """The same arrays in a kernel for `dtype`."""
+        return Several(self.count, self.memory.of(dtype))
+
+    def addresses(self, base, index):
+        """The words from the index-th on, as a tuple."""
+        return tuple(word(base, index + k) for k in range(self.count))
+
+    def load_part(self, addresses, index, count):
+        """`Memory.load_part` of each, as a tuple."""
+        return tuple(self.memory.load_part(address, index, count) for address in addresses)
+
+    def store_part(self, addresses, index, vectors, count):
+        """`Memory.store_part` of each."""
+        for address, vector in zip(addresses, vectors, strict=True):
+            self.memory.store_part(address, index, vector, count)
+
+    def normal(self, vectors):
+        """The vectors with 0 in place of subnormal numbers."""
+        tiny = np.finfo(self.memory.dtype).tiny
+        return tuple(np.where(np.abs(vector) < tiny, vector.dtype.type(0), vector) for vector in vectors)
+
+    def numbers(self, base, index):
+        """The float64 from the index-th word on, rounded to the working dtype, each as a vector."""
+        return tuple(splat(self.memory.number(real(base, index + k))) for k in range(self.count))
+
+
 class Lanewise:
     """A scalar formula applied to each lane; arguments are vectors and scalars of one float dtype.
 
@@ -147,6 +180,17 @@ _STACKS: dict[Stack, np.ndarray] = {}
 def splat(value):
     """A vector of one value."""
     return np.full(LANES, value)
+
+
+def root(vector):
+    """Square roots; NaN of negative numbers."""
+    with np.errstate(invalid="ignore"):
+        return np.sqrt(vector)
+
+
+def magnitude(vector):
+    """Absolute values."""
+    return np.abs(vector)
 
 
 def shorts(value):

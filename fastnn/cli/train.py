@@ -100,17 +100,13 @@ def train(images: data.ImageSet, options: argparse.Namespace) -> Iterator[str]:
     network = Network(sizes, activation=options.activation, dropout=options.dropout, rng=weights_rng)
     steps = options.epochs * len(list(_batches(len(training.images), options.batch_size)))
     first = options.lr or _LEARNING_RATES[options.optimizer]
-    optimizer = _OPTIMIZERS[options.optimizer](network.params, lambda step: _cosine(first, step, steps))
+    optimizer = _OPTIMIZERS[options.optimizer](network.params, fnn.schedules.cosine_decay(first, steps))
     yield f"{len(training.images)} images to train on, {len(held_out.images)} held out, layers {sizes}"
 
     for epoch in range(1, options.epochs + 1):
         loss, accuracy = _epoch(network, optimizer, training, options.batch_size, batch_rng, dropout_rng)
         yield f"epoch {epoch:>3}/{options.epochs}  loss {loss:.4f}  accuracy {accuracy:.4f}"
     yield f"held-out accuracy {network.accuracy(held_out.images, held_out.labels):.4f}"
-
-
-def _cosine(first: float, step: int, steps: int) -> float:
-    return first * 0.5 * (1 + math.cos(math.pi * step / steps))
 
 
 def _batches(count: int, size: int) -> Iterator[slice]:

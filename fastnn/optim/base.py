@@ -1,53 +1,35 @@
-"""What all optimisers share: the parameters, their state, and the step.
+"""What all optimisers share: hyperparameters, the step, the state.
 
-`Optimizer.step` is the same for all: gather and check every gradient, scale by the global norm, apply the rule to each
-parameter, average the weights. A subclass states its hyperparameters, its state arrays and its rule.
+A step is the same for all: find every gradient, scale by their common norm, launch the rule's kernel for each cohort of
+parameters. A subclass states its hyperparameters, its kernels, and the numbers that its formula gets.
 """
 
+import inspect
+import threading
+import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
 
 from .._engine import check
+from .._engine.fused import launch
+from .._engine.shield import shielded
 from . import structure
-
-#: Keywords of every rule, which a group may override ...
-RULE_KEYWORDS: dict[str, Any] = {
-    "weight_decay": 0.0,
-    "decoupled": False,
-    "l1": 0.0,
-    "maximize": False,
-    "clip_value": None,
-}
-#: ... and those that concern the step as a whole.
-STEP_KEYWORDS: dict[str, Any] = {"clip_norm": None, "ema_decay": None, "skip_nonfinite": False, "zero_grads": False}
-
-#: As in torch: keeps the factor max_norm / (norm + _NORM_EPS) finite.
-_NORM_EPS = 1e-6
-
-
-@dataclass(slots=True)
-class Parameter:
-    array: np.ndarray
-    state: dict[str, np.ndarray]
-    ema: np.ndarray | None
-    step: int = 0
-
-
-@dataclass(slots=True)
-class _Group:
-    tree: Any
-    hyper: dict[str, Any]
-    parameters: list[Parameter] = field(default_factory=list)
-
-
-def resolved(value: Any, step: int) -> Any:
-    """A hyperparameter's value at `step`: schedules, also inside a tuple, are called."""
-    if isinstance(value, tuple):
-        return tuple(resolved(entry, step) for entry in value)
-    return value(step) if callable(value) else value
+from ._cohorts import Cohort, like
+from ._hyperparameters import (
+    RULE_KEYWORDS,
+    STEP_KEYWORDS,
+    Hyperparameter,
+    Settings,
+    resolved,
+    scheduled,
+    settings,
+)  # fmt: skip
+from ._kernels import AVERAGED, CLEARED, COPIED, SCALED, Update
+from ._norm import norm_of
+from ._parameters import Group, Parameters
 
 
 class Optimizer:
@@ -56,13 +38,16 @@ class Optimizer:
     Parameters
     ----------
     params : ndarray, list, tuple or (nested) dict of ndarray
-        float32 or float64, updated in place.
-    weight_decay, decoupled, l1
-        ``g += weight_decay * param + l1 * sign(param)``; decoupled: ``param -= lr * (the same)`` instead.
+        float32 or float64 of any strides, updated in place.
+    weight_decay, l1, decoupled
+        ``g += weight_decay * param + l1 * sign(param)``; decoupled: ``param -= lr * (the same)`` instead, before the
+        rule, or with ``decoupled="after"`` after it.
     maximize : bool
         Ascend.
     clip_norm : float, optional
         Scale all gradients by ``min(1, clip_norm / (norm + 1e-6))``, norm being that of all of them together.
+    clip_param_norm : float, optional
+        Scale each parameter's gradient by ``min(1, clip_param_norm / norm)``, norm being its own.
     clip_value : float, optional
         Limit each gradient entry to +-clip_value.
     ema_decay : float, optional
@@ -74,101 +59,116 @@ class Optimizer:
         Set the gradient arrays to 0 once used.
 
     Any number among the hyperparameters may be a schedule ``f(step) -> float``, called with 0 at the first step.
+    The order within a step: clip_norm, clip_param_norm, clip_value, maximize, decay and l1, the rule, the average.
+    All parameters of one dtype, group and step count are one launch of a kernel; a Ctrl-C during a step leaves every
+    parameter and its state either both updated or both not. Subnormal numbers in the state become 0.
     """
 
-    #: Rule-specific hyperparameters and their defaults, set by each class.
-    defaults: ClassVar[dict[str, Any]] = {}
+    #: The rule's own hyperparameters, and how many of them may be given by position.
+    own: ClassVar[dict[str, Hyperparameter]] = {}
+    positional: ClassVar[int] = 0
+    #: Defaults of common keywords that are different in this rule.
+    overrides: ClassVar[dict[str, Any]] = {}
+    #: Whether decoupled decay is part of the rule's formula.
+    own_decay: ClassVar[bool] = False
 
-    def __init__(self, params: Any, **hyper: Any):
+    def __init__(self, params: Any, *arguments: Any, **hyper: Any):
+        if type(self) is Optimizer:
+            raise TypeError("Optimizer is a base class, not a rule")
         self._name = type(self).__name__
-        known = {**self.defaults, **RULE_KEYWORDS, **STEP_KEYWORDS}
+        hyper = self._named(arguments, hyper)
+        self._options = {key: hyper.pop(key) for key in STEP_KEYWORDS}
+        self._options_now = resolved(self._name, STEP_KEYWORDS, self._options, 0)
+        self._scheduled = bool(scheduled(self._options))
+        self._plain = not self._scheduled and all(value in (None, False) for value in self._options_now.values())
+        self._hyper, self._kinds = hyper, self.kinds()
+        self._lock = threading.RLock()
+        averaged, clears = self._options["ema_decay"] is not None, self._options_now["zero_grads"]
+        self._parameters = Parameters(self._name, averaged, clears)
+        #: Steps that were taken, and those that skip_nonfinite left out.
+        self.step_count = 0
+        self.skipped = 0
+        self._add(params, hyper)
+
+    def _named(self, arguments: tuple, hyper: dict[str, Any]) -> dict[str, Any]:
+        """All hyperparameters by name."""
+        known, names = self._defaults(), list(self.own)[: self.positional]
+        if len(arguments) > len(names):
+            raise TypeError(
+                f"{self._name}: {len(arguments) + 1} arguments by position, expected {len(names) + 1} at most"
+            )
+        given = dict(zip(names, arguments, strict=False))
         for keyword in hyper:
             if keyword not in known:
                 raise TypeError(f"{self._name}: unknown keyword {keyword!r}, expected one of {', '.join(known)}")
-        self._options = {key: hyper.pop(key, default) for key, default in STEP_KEYWORDS.items()}
-        self._hyper = {**self.defaults, **RULE_KEYWORDS, **hyper}
-        self._check_options(resolved_now(self._options))
-        self._groups: list[_Group] = []
-        self.step_count = 0
-        self.skipped = 0
-        self._add(params, self._hyper)
+            if keyword in given:
+                raise TypeError(f"{self._name}: {keyword} is given by position and by name")
+        return known | given | hyper
 
-    # The three methods below are what a rule states.
+    @classmethod
+    def _defaults(cls) -> dict[str, Any]:
+        return {key: kind.default for key, kind in (cls.kinds() | STEP_KEYWORDS).items()} | cls.overrides
 
-    def _check(self, hyper: dict[str, Any]) -> None:
-        """Raises for hyperparameters (without schedules) that the rule cannot use."""
+    @classmethod
+    def kinds(cls) -> dict[str, Hyperparameter]:
+        """Every hyperparameter that a group may have of its own, the rule's own ones first."""
+        return cls.own | {key: kind for key, kind in RULE_KEYWORDS.items() if key not in cls.own}
 
-    def _state_names(self, hyper: dict[str, Any]) -> tuple[str, ...]:
-        """The state arrays that a parameter needs."""
-        return ()
+    def __init_subclass__(cls, **arguments: Any):
+        """The signature that `help` shows."""
+        super().__init_subclass__(**arguments)
+        kind, names = inspect.Parameter, list(cls.own)[: cls.positional]
+        cls.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+            [kind("params", kind.POSITIONAL_OR_KEYWORD)]
+            + [
+                kind(key, kind.POSITIONAL_OR_KEYWORD if key in names else kind.KEYWORD_ONLY, default=value)
+                for key, value in cls._defaults().items()
+            ]
+        )
 
-    def _update(self, parameter: Parameter, grad: np.ndarray, hyper: dict[str, Any]) -> None:
-        """Applies the rule; `parameter.step` already counts this step."""
-        raise TypeError(f"{self._name} is a base class, not a rule")
+    # --- what a rule states ---
 
-    # ------------------------------------------------------------------------------------------------
+    @classmethod
+    def check(cls, name: str, hyper: dict[str, Any]) -> None:
+        """Raises for hyperparameters, schedules among them, that are right one by one but not together."""
+
+    @classmethod
+    def update(cls, hyper: dict[str, Any]) -> Update:
+        """The kernels for these hyperparameters, schedules among them: what is not 0, or not None, may matter."""
+        raise TypeError(f"{cls.__name__} is a base class, not a rule")
+
+    @classmethod
+    def numbers(cls, hyper: dict[str, Any], step: int) -> tuple[float, ...]:
+        """What the formula gets at a parameter's step, counted from 1."""
+        raise TypeError(f"{cls.__name__} is a base class, not a rule")
+
+    @classmethod
+    def initial(cls, hyper: dict[str, Any], names: tuple[str, ...], array: np.ndarray) -> dict[str, np.ndarray]:
+        """The state of a parameter that has taken no step."""
+        return {name: like(array, 0.0) for name in names}
+
+    # --- parameters ---
 
     def add_param_group(self, params: Any, **overrides: Any) -> None:
         """Add parameters with hyperparameters of their own; from then on `step` takes one structure per group."""
         for keyword in overrides:
             if keyword not in self._hyper:
                 raise TypeError(f"{self._name}: cannot override {keyword!r}, expected one of {', '.join(self._hyper)}")
-        self._add(params, {**self._hyper, **overrides})
+        self._add(params, self._hyper | overrides)
 
     def _add(self, params: Any, hyper: dict[str, Any]) -> None:
-        self._check_common(resolved_now(hyper))
-        self._check(resolved_now(hyper))
-        seen = {id(parameter.array) for parameter in self._parameters()}
-        group = _Group(params, hyper)
-        for path, array in structure.leaves(self._name, params):
-            if array.dtype.type not in (np.float32, np.float64):
-                raise TypeError(f"{self._name}: {path} has dtype {array.dtype}, expected float32 or float64")
-            check.updated_array(self._name, path, array, array.shape, "")
-            if id(array) in seen:
-                raise ValueError(f"{self._name}: {path} is there twice, expected every array once")
-            seen.add(id(array))
-            state = {key: np.zeros_like(array) for key in self._state_names(hyper)}
-            group.parameters.append(Parameter(array, state, None if self._ema_off else array.copy()))
-        self._groups.append(group)
+        now, update = self._resolved(hyper, self.step_count, {}), self.update(hyper)
+        group = Group(params, hyper, now, update)
+        self._parameters.add(group, lambda array: self.initial(now.hyper, update.states, array))
+        self._scheduled |= bool(group.scheduled)
 
-    @property
-    def _ema_off(self) -> bool:
-        return self._options["ema_decay"] is None
+    def _resolved(self, values: dict[str, Any], step: int, fixed: dict[str, Any]) -> Settings:
+        """Settings of a group at a step from `values`, which may be schedules, and those that are `fixed`."""
+        now = fixed | resolved(self._name, self._kinds, values, step)
+        self.check(self._name, now | scheduled(values))
+        return settings(now, self.own_decay)
 
-    def _check_options(self, options: dict[str, Any]) -> None:
-        if options["clip_norm"] is not None:
-            check.number(self._name, "clip_norm", options["clip_norm"], low=0)
-        if options["ema_decay"] is not None:
-            check.number(self._name, "ema_decay", options["ema_decay"], 0, 1)
-
-    def _check_common(self, hyper: dict[str, Any]) -> None:
-        for key in ("lr", "weight_decay", "l1"):
-            check.number(self._name, key, hyper[key], low=0)
-        if hyper["clip_value"] is not None:
-            check.number(self._name, "clip_value", hyper["clip_value"], low=0)
-
-    def _parameters(self) -> Iterator[Parameter]:
-        for group in self._groups:
-            yield from group.parameters
-
-    def _gradients(self, grads: Any) -> list[np.ndarray | None]:
-        """One gradient (or None) a parameter, all of them checked."""
-        if len(self._groups) > 1 and not (isinstance(grads, (list, tuple)) and len(grads) == len(self._groups)):
-            raise ValueError(f"{self._name}: grads must be a list of {len(self._groups)}, one structure per group")
-        trees = [group.tree for group in self._groups]
-        pairs = structure.matched(self._name, *((trees, grads) if len(trees) > 1 else (trees[0], grads)))
-        return [self._gradient(path, g, p) for (path, g), p in zip(pairs, self._parameters(), strict=True)]
-
-    def _gradient(self, path: str, grad: Any, parameter: Parameter) -> np.ndarray | None:
-        if grad is None:
-            return None
-        if self._options["zero_grads"] and not (isinstance(grad, np.ndarray) and grad.flags.writeable):
-            raise TypeError(f"{self._name}: {path} is not a writable array, which zero_grads needs")
-        if isinstance(grad, np.ndarray) and self._options["zero_grads"]:
-            check.real_array(self._name, path, grad)
-        else:
-            grad = check.real_array(self._name, path, grad)
-        return check.same_shape(self._name, path, grad, parameter.array.shape, "to match its parameter")
+    # --- the step ---
 
     def step(self, grads: Any) -> None:
         """Update every parameter in place.
@@ -176,117 +176,183 @@ class Optimizer:
         Parameters
         ----------
         grads
-            Gradients, structured like the parameters; None for a parameter without one this step, which then
-            keeps its value, its state and its own step count.
+            Gradients, structured like the parameters and of their dtypes; None for a parameter without one this step,
+            which then keeps its value, its state and its own step count.
 
         Raises
         ------
         ValueError, TypeError
-            Another structure or shape than the parameters have; nothing has been updated then.
+            Another structure, shape or dtype than the parameters have, or a schedule's value out of range; nothing has
+            been updated then.
         """
-        gradients = self._gradients(grads)
-        options = resolved_at(self._options, self.step_count)
-        self._check_options(options)
-        hypers = [resolved_at(group.hyper, self.step_count) for group in self._groups]
-        for hyper in hypers:
-            self._check_common(hyper)
-            self._check(hyper)
-        if options["skip_nonfinite"] and not all(g is None or np.isfinite(g).all() for g in gradients):
-            self.skipped += 1
-            self._clear(gradients, options)
+        with self._lock:
+            parameters = self._parameters
+            gradients = parameters.gradients(grads)
+            cohorts, taken = parameters.locate(gradients)
+            step = self.step_count
+            if self._scheduled:
+                self._reschedule(step)
+            if self._plain:  # nothing of what `_take` does: 0.4 us that small models feel
+                for cohort in cohorts:
+                    self._advance(cohort, 0, 1.0, 0.0)
+                self.step_count = step + 1
+            else:
+                self._take(cohorts, gradients, taken)
+
+    def _take(self, cohorts: list[Cohort], gradients: list[Any], taken: list[Any]) -> None:
+        """The step, with the options that concern it as a whole; `taken` are the gradients that the kernels use."""
+        options, parameters, step = self._options_now, self._parameters, self.step_count
+        clears, decay, clip_norm = options["zero_grads"], options["ema_decay"], options["clip_norm"]
+        bits, scale = CLEARED if clears and cohorts and parameters.clears_in_place(cohorts) else 0, 1.0
+        if clip_norm is not None or options["skip_nonfinite"]:
+            norm = norm_of(cohorts)
+            if options["skip_nonfinite"] and not norm.finite():
+                self.skipped += 1
+                if clears:
+                    _clear(gradients)
+                return
+            if clip_norm is not None:
+                scale = norm.clip_factor(clip_norm)
+                bits |= SCALED
+        share = 0.0 if decay is None else 1.0 - decay
+        if decay is not None:
+            bits |= AVERAGED if step else AVERAGED | COPIED
+        for cohort in cohorts:
+            self._advance(cohort, bits, scale, share)
+        if decay is not None and len(cohorts) < len(parameters.cohorts):
+            _average([cohort for cohort in parameters.cohorts if cohort not in cohorts], share if step else 1.0)
+        if clears and (taken is not gradients or not bits & CLEARED):
+            _clear(gradients)
+        self.step_count = step + 1
+
+    def _reschedule(self, step: int) -> None:
+        """Options and every group's settings as they are at this step."""
+        self._options_now |= resolved(self._name, STEP_KEYWORDS, scheduled(self._options), step)
+        for group in self._parameters.groups:
+            if group.scheduled:
+                group.settings = self._resolved(group.scheduled, step, group.settings.hyper)
+
+    def _advance(self, cohort: Cohort, bits: int, scale: float, share: float) -> None:
+        hyper, options, sign, common, limit = cohort.group.settings
+        numbers = self.numbers(hyper, cohort.step + 1)
+        bits |= options
+        job, chunks = cohort.jobs(bits)
+        arguments = (job, chunks, *cohort.fixed, bits, scale * sign, *common, share, limit, *numbers)
+        if cohort.copies:
+            if shielded(partial(cohort.take_with_copies, arguments)):
+                raise KeyboardInterrupt
             return
+        # Python looks for a Ctrl-C when a call returns, not before it is made: what is counted has been done.
+        try:
+            launch(*arguments)
+        finally:
+            cohort.step += 1
 
-        scale = _clip_scale(gradients, options["clip_norm"])
-        remaining = iter(gradients)
-        for group, hyper in zip(self._groups, hypers, strict=True):
-            for parameter in group.parameters:
-                grad = next(remaining)
-                if grad is not None:
-                    parameter.step += 1
-                    self._update(parameter, grad, {**hyper, "grad_scale": scale})
-        self._average(options["ema_decay"])
-        self._clear(gradients, options)
-        self.step_count += 1
-
-    def _average(self, decay: float | None) -> None:
-        if decay is None:
-            return
-        share = 1 - decay if self.step_count else 1.0
-        for parameter in self._parameters():
-            if parameter.ema is not None:
-                parameter.ema += share * (parameter.array - parameter.ema)
-
-    def _clear(self, gradients: list[np.ndarray | None], options: dict[str, Any]) -> None:
-        if options["zero_grads"]:
-            for grad in gradients:
-                if grad is not None:
-                    grad[...] = 0
+    # --- what the step leaves behind ---
 
     @property
     def ema(self) -> Any:
         """The averaged weights, structured as the parameters (a list of structures for several groups), or None."""
-        if self._ema_off:
+        if self._options["ema_decay"] is None:
             return None
-        averages = (parameter.ema for parameter in self._parameters() if parameter.ema is not None)
-        trees = [structure.rebuilt(group.tree, averages) for group in self._groups]
+        averages: Iterator[Any] = (slot.ema for slot in self._parameters.slots)
+        trees = [structure.rebuilt(group.tree, averages) for group in self._parameters.groups]
         return trees if len(trees) > 1 else trees[0]
+
+    def _entries(self) -> Iterator[tuple[str, str, np.ndarray]]:
+        """(key, path, array) of everything that the parameters have beside their values."""
+        for k, slot in enumerate(self._parameters.slots):
+            for name, state in slot.states.items():
+                yield f"{k}.{name}", f"{name} of {slot.path}", state
+            if slot.ema is not None:
+                yield f"{k}.ema", f"ema of {slot.path}", slot.ema
+
+    def _numbers(self) -> dict[str, int]:
+        steps = {slot.place: cohort.step for cohort in self._parameters.cohorts for slot in cohort.slots}
+        rule = zlib.crc32(self._family().encode())
+        return {"rule": rule, "step_count": self.step_count, "skipped": self.skipped} | {
+            f"{k}.step": steps[k] for k in range(len(steps))
+        }
+
+    @classmethod
+    def _family(cls) -> str:
+        """The name of the rule whose state this is: AdamW's is Adam's."""
+        return next(base.__name__ for base in reversed(cls.__mro__) if "own" in vars(base) and vars(base)["own"])
 
     def state_dict(self) -> dict[str, Any]:
         """The whole state as one flat dict of arrays (copies) and numbers, fit for ``np.savez(file, **d)``.
 
-        Keys are "step_count", "skipped" and, for the k-th parameter, "k.step", "k.ema" and "k.<state array>".
+        Keys are "rule" (a number that stands for it), "step_count", "skipped" and, for the k-th parameter, "k.step",
+        "k.ema" and "k.<state array>".
         """
-        result: dict[str, Any] = {"step_count": self.step_count, "skipped": self.skipped}
-        for k, parameter in enumerate(self._parameters()):
-            result[f"{k}.step"] = parameter.step
-            for key, array in parameter.state.items():
-                result[f"{k}.{key}"] = array.copy()
-            if parameter.ema is not None:
-                result[f"{k}.ema"] = parameter.ema.copy()
-        return result
+        with self._lock:
+            return self._numbers() | {key: np.array(array) for key, _, array in self._entries()}
 
     def load_state_dict(self, state: Any) -> None:
         """Take over what `state_dict` of an optimiser with the same parameters returned (or np.load of its file).
 
         Raises
         ------
-        ValueError
-            Missing or unknown keys, or arrays of another shape; nothing has been loaded then.
+        ValueError, TypeError
+            The state of another rule, missing or unknown keys, arrays of another shape or dtype; nothing has been
+            loaded then.
         """
-        name, own = f"{self._name}.load_state_dict", self.state_dict()
-        given = {key: state[key] for key in state}
-        if given.keys() != own.keys():
-            differing = sorted(given.keys() ^ own.keys())
-            raise ValueError(f"{name}: state has other keys than expected, differing in {', '.join(differing[:5])}")
-        for key, value in own.items():
-            if isinstance(value, np.ndarray):
-                given[key] = check.real_array(name, key, given[key])
-                check.same_shape(name, key, given[key], value.shape, "to match its parameter")
-            else:
+        with self._lock:
+            name, numbers = f"{self._name}.load_state_dict", self._numbers()
+            if not hasattr(state, "keys"):
+                raise TypeError(f"{name}: state is a {type(state).__name__}, expected what state_dict returned")
+            given = {key: state[key] for key in state}
+            expected = numbers.keys() | {key for key, _, _ in self._entries()}
+            if "rule" in given and check.integer(name, "rule", given["rule"]) != numbers["rule"]:
+                raise ValueError(f"{name}: state is that of another rule, expected one of {self._family()}")
+            if given.keys() != expected:
+                raise ValueError(f"{name}: {self._differing(given.keys(), expected)}")
+            for key in numbers:
                 given[key] = check.integer(name, key, given[key])
-        self.step_count, self.skipped = given["step_count"], given["skipped"]
-        for k, parameter in enumerate(self._parameters()):
-            parameter.step = given[f"{k}.step"]
-            for key, array in parameter.state.items():
-                array[...] = given[f"{k}.{key}"]
-            if parameter.ema is not None:
-                parameter.ema[...] = given[f"{k}.ema"]
+                if not 0 <= given[key] < 2**53:
+                    raise ValueError(f"{name}: {key} is {given[key]}, expected a count")
+            for key, path, array in self._entries():
+                given[key] = check.like_parameter(name, path, given[key], array.dtype, "what the parameter has")
+                check.same_shape(name, path, given[key], array.shape, "to match the parameter")
+            self.step_count, self.skipped = given["step_count"], given["skipped"]
+            for key, _, array in self._entries():
+                array[...] = given[key]
+            self._parameters.set_steps([given[f"{k}.step"] for k in range(len(self._parameters.slots))])
+
+    def __reduce__(self):
+        """Copies and pickles know their own arrays, not those of the original."""
+        groups = [(group.tree, group.hyper) for group in self._parameters.groups]
+        return _restored, (type(self), groups, self._options, self._hyper, self.state_dict())
+
+    def _differing(self, given: Any, expected: Any) -> str:
+        """Says which keys are missing or too many, by the path of their parameter."""
+        paths = {key: path for key, path, _ in self._entries()}
+        missing = [paths.get(key, key) for key in expected - given]
+        unknown = [str(key) for key in given - expected]
+        parts = [("state lacks ", missing), ("state has unknown ", unknown)]
+        return " and ".join(text + ", ".join(sorted(keys)[:5]) for text, keys in parts if keys)
 
 
-def resolved_at(values: dict[str, Any], step: int) -> dict[str, Any]:
-    """All hyperparameters' values at `step`."""
-    return {key: resolved(value, step) for key, value in values.items()}
+def _restored(rule: type[Optimizer], groups: list[tuple], options: dict, hyper: dict, state: dict) -> Optimizer:
+    (first, first_hyper), *others = groups
+    optimizer = rule(first, **options, **first_hyper)
+    optimizer._hyper = hyper
+    for tree, own in others:
+        optimizer._add(tree, own)
+    optimizer.load_state_dict(state)
+    return optimizer
 
 
-def resolved_now(values: dict[str, Any]) -> dict[str, Any]:
-    """The values at the first step: what a constructor can check."""
-    return resolved_at(values, 0)
+def _clear(gradients: list[Any]) -> None:
+    for grad in gradients:
+        if grad is not None:
+            grad[...] = 0
 
 
-def _clip_scale(gradients: list[np.ndarray | None], max_norm: float | None) -> float:
-    """The factor that brings the gradients' common norm down to max_norm; NaN for a non-finite norm, as in torch."""
-    if max_norm is None:
-        return 1.0
-    with np.errstate(all="ignore"):
-        total = sum(float(np.sum(np.square(g, dtype=np.float64))) for g in gradients if g is not None)
-        return float(np.minimum(1.0, max_norm / (np.sqrt(total) + _NORM_EPS)))
+def _average(cohorts: list[Cohort], share: float) -> None:
+    """The averages of parameters that got no gradient: these move on too."""
+    for cohort in cohorts:
+        for slot in cohort.slots:
+            if slot.ema is not None:
+                with np.errstate(all="ignore"):
+                    slot.ema[...] = slot.array if share == 1 else slot.ema + share * (slot.array - slot.ema)

@@ -1,0 +1,1 @@
+"""The update rules: for each its formula, its class and its function on one array."""

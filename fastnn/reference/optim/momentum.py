@@ -1,0 +1,27 @@
+"""Rules whose step is the gradient itself, or an average of gradients."""
+
+import numpy as np
+
+from ._common import common_steps
+
+
+@np.errstate(all="ignore")
+def sgd_update(
+    param, grad, buf, *, lr, momentum=0.0, dampening=0.0, nesterov=False, momentum_form="torch", first=False, **common
+):
+    """Stochastic gradient descent with momentum (Polyak 1964; Nesterov's as in Sutskever et al. 2013).
+
+    "torch": buf = momentum * buf + (1 - dampening) * g (undampened at the first step), param -= lr * buf,
+    nesterov: param -= lr * (g + momentum * buf). "velocity": buf = momentum * buf - lr * (1 - dampening) * g,
+    param += buf, nesterov: param += momentum * buf - lr * g. Without momentum: param -= lr * g.
+    """
+    share = 1.0 if first else 1 - dampening
+    with common_steps(param, grad, lr, **common) as g:
+        if momentum == 0:
+            param -= lr * g
+        elif momentum_form == "velocity":
+            buf[...] = momentum * buf - lr * share * g
+            param += momentum * buf - lr * g if nesterov else buf
+        else:
+            buf[...] = momentum * buf + share * g
+            param -= lr * (g + momentum * buf if nesterov else buf)
