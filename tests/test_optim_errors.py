@@ -40,12 +40,14 @@ BAD_PARAMS = {
     "transposed": ([BASE, BASE.T], ValueError, "params[0] shares memory with params[1]"),
     "crossing": ([BASE[:, ::2], BASE[::5]], ValueError, "params[0] shares memory with params[1]"),
     "contained": ([BASE[2:3, 3], BASE, np.ones(2)], ValueError, "params[0] shares memory with params[1]"),
+    "one element": ([np.ones(1), BASE[0, :4], BASE[0, 3:]], ValueError, "params[1] shares memory with params[2]"),
     "half an element": ([BASE.ravel().view("u1")[4:20].view("f8"), BASE[0, :2]], ValueError, "shares memory"),
     "windows": (
         [np.ones(2), as_strided(np.zeros(8), (4, 3), (8, 8))],
         ValueError,
         "params[1] has elements that share memory",
     ),
+    "half windows": (as_strided(np.zeros(8), (4,), (4,)), ValueError, "params has elements that share memory"),
     "negative windows": (
         as_strided(np.zeros(8)[::-1], (4, 3), (-8, -16)),
         ValueError,
@@ -222,18 +224,18 @@ def bad_values(kind):
         for k, entry in enumerate(kind.entries):
             broken += [(*inside[:k], value, *inside[k + 1 :]) for value in bad_values(entry)]
         return broken
-    return [None, "x", float("nan"), 2, 1.0]
+    return [None, "x", float("nan"), 2, 1.0, lambda step: kind.default]  # only numbers may be schedules
 
 
 def keywords_with_bad_values():
     for rule in RULES:
         kinds = getattr(fnn.optim, rule).kinds() | (STEP_KEYWORDS if rule == "SGD" else {})
-        yield from ((rule, key, kind) for key, kind in kinds.items() if not isinstance(kind, Flag))
+        yield from ((rule, key, kind) for key, kind in kinds.items())
 
 
 @pytest.mark.parametrize(("rule", "key", "kind"), list(keywords_with_bad_values()))
 def test_values_out_of_range_for_every_keyword(rule, key, kind):
-    assert isinstance(kind, Number | Numbers | Choice)
+    assert isinstance(kind, Number | Numbers | Choice | Flag)
     param, optimizer = np.ones(3), make(rule, np.ones(3))
     for value in bad_values(kind):
         with pytest.raises((ValueError, TypeError), match=f"^{rule}: {key} is "):
@@ -241,7 +243,7 @@ def test_values_out_of_range_for_every_keyword(rule, key, kind):
         if key not in STEP_KEYWORDS:
             with pytest.raises((ValueError, TypeError), match=f"^{rule}: {key} is "):
                 optimizer.add_param_group(param, **{key: value})
-        if not isinstance(kind, Choice) and not isinstance(value, (tuple, list)):
+        if isinstance(kind, Number | Numbers) and not isinstance(value, (tuple, list)):
             with pytest.raises((ValueError, TypeError), match=f"^{rule}: {key} is "):
                 make(rule, param, **{key: lambda step, value=value: value})
     np.testing.assert_array_equal(param, 1)

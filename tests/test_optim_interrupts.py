@@ -52,7 +52,8 @@ def check(optimizer):
 optimizer = start()
 optimizer.step(grads_of(0))  # kernels are there now
 signal.signal(signal.SIGINT, interrupt)
-threading.Thread(target=send, daemon=True).start()
+sender = threading.Thread(target=send, daemon=True)
+sender.start()
 interrupts, steps, end = 0, 0, time.monotonic() + 2.5
 while time.monotonic() < end:
     for param in PARAMS:
@@ -69,6 +70,7 @@ while time.monotonic() < end:
     optimizer.step(grads_of(0))  # and on it goes
     check(optimizer)
 busy = False
+sender.join()
 print(interrupts, steps)
 """
 

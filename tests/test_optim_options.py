@@ -165,6 +165,18 @@ def test_the_common_norm_of_very_different_gradients():
     assert params[0][0] == pytest.approx(-2e-201, rel=1e-6)
 
 
+@pytest.mark.parametrize("size", [1, 5, 15, 16, 17, 33, 1025])
+def test_norms_of_layers_are_those_of_their_elements_alone(size):
+    """Nothing of the vectors' unused lanes: 0 / 0 for eps = 0."""
+    for dtype in ("f4", "f8"):
+        param = np.full(size, 2.0, dtype)
+        fnn.optim.LAMB(param, lr=0.25, eps=0.0).step(np.ones(size, dtype))  # a direction of ones, a ratio of 2
+        np.testing.assert_allclose(param, 1.5, rtol=1e-6)
+        param = np.full(size, 2.0, dtype)
+        fnn.optim.LARS(param, lr=0.25, trust_coefficient=1.0).step(np.full(size, 8.0, dtype))
+        np.testing.assert_allclose(param, 1.5, rtol=1e-6)
+
+
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize(
     ("which", "place"), [(0, 0), (0, 15), (0, 16), (0, 36), (0, -1), (1, (0, 0)), (1, (-1, -1)), (2, ()), (3, 70_000)]
@@ -219,6 +231,15 @@ def test_averages_move_on_without_a_gradient():
     optimizer.step({"a": np.array([4.0]), "b": None, "c": None})
     averages = optimizer.ema
     assert (averages["a"], averages["b"], averages["c"].tolist()) == (3.0, 6.0, [[1.0, 1.0]] * 2)
+
+
+def test_the_first_average_is_of_the_weights_at_the_first_step():
+    params = [np.zeros(1), np.zeros(1), np.zeros(4)[::2]]
+    optimizer = fnn.optim.SGD(params, lr=1.0, ema_decay=0.5)
+    for param in params:
+        param[...] = 8  # as who loads weights does
+    optimizer.step([np.ones(1), None, None])
+    assert_equal(optimizer.ema, [np.full(1, 7.0), np.full(1, 8.0), np.full(2, 8.0)])
 
 
 def test_the_average_of_an_infinite_parameter_without_a_gradient():

@@ -1,5 +1,6 @@
 """state_dict and load_state_dict: through files, bit for bit, and refused as a whole where anything is wrong."""
 
+import copy
 import io
 import os
 import pickle
@@ -115,6 +116,25 @@ def test_groups_share_one_numbering():
 def test_the_state_of_adam_is_that_of_adamw():
     param = np.ones(3)
     fnn.optim.AdamW(param, lr=0.1).load_state_dict(fnn.optim.Adam(param, lr=0.1).state_dict())
+
+
+@pytest.mark.parametrize("clone", [copy.deepcopy, lambda both: pickle.loads(pickle.dumps(both))])
+@pytest.mark.parametrize("rule", RULES)
+def test_an_optimiser_and_its_parameters_are_cloned_together(rule, clone):
+    params = start()
+    options = {key: value for key, value in OPTIONS.items() if key != "lr"}  # a lambda cannot be pickled
+    optimizer = make(rule, params, **options)
+    for step in range(2):
+        optimizer.step(grads_of(params, step))
+    cloned, twin = clone((params, optimizer))
+    assert_equal(everything(twin, cloned), everything(optimizer, params))
+    for step in range(2):
+        twin.step(grads_of(params, step))
+    frozen = [leaf.copy() for leaf in leaves(cloned)]
+    for step in range(2):
+        optimizer.step(grads_of(params, step))
+    assert_equal(leaves(cloned), frozen)
+    assert_equal(everything(twin, cloned), everything(optimizer, params))
 
 
 def saved_and_optimizer():

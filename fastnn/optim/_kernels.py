@@ -17,7 +17,7 @@ import numpy as np
 
 from .._engine.fused import Kernel, phases
 from .._engine.launch_layout import GRADIENT, PARAMETER, SIZE
-from .._engine.primitives import select, to_f64
+from .._engine.primitives import fma, select, to_f64
 from .._engine.vectors import (
     LANES,
     Several,
@@ -235,10 +235,16 @@ def _scaled(context, row, i, count, options):
 
 def _norm_visit(context, row, segment, begin, end, options, own):
     s = splat(to_f64(0.0))
-    for i in range(begin, end, LANES):
-        g = _scaled(context, row, i, min(LANES, end - i), options)
-        s = s + g * g
-    put_real(word(context, PARTIALS), 2 * segment, total(s))
+    t = splat(to_f64(0.0))
+    pairs = end - (end - begin) % (2 * LANES)
+    for i in range(begin, pairs, 2 * LANES):
+        a = _scaled(context, row, i, LANES, options)
+        b = _scaled(context, row, i + LANES, LANES, options)
+        s, t = fma(a, a, s), fma(b, b, t)
+    for i in range(pairs, end, LANES):
+        a = _scaled(context, row, i, min(LANES, end - i), options)
+        s = fma(a, a, s)
+    put_real(word(context, PARTIALS), 2 * segment, total(s + t))
 
 
 def _adjust_visit(context, row, segment, begin, end, options, own):

@@ -11,12 +11,14 @@ from ._cohorts import ALIGNED, C_ORDER, WRITEABLE, Batch
 from ._kernels import ADJUST, SCALED, WIDTH
 from ._norm import norm_of
 
+_PLAIN = (np.dtype(np.float32), np.dtype(np.float64))
+
 
 def _arrays(name: str, grads: Any, in_place: bool) -> list[np.ndarray]:
     """Every gradient that there is."""
     found: list[Any] = []
     structure.gathered(grads, found)
-    if not all(type(g) is np.ndarray and g.dtype.char in "fd" and (g.flags.writeable or not in_place) for g in found):
+    if not all(type(g) is np.ndarray and g.dtype in _PLAIN and (g.flags.writeable or not in_place) for g in found):
         for path, grad in structure.leaves(name, grads, "grads", optional=True):
             if grad.dtype.char not in "fd":
                 raise TypeError(f"{name}: {path} has dtype {grad.dtype}, expected float32 or float64")
@@ -31,8 +33,9 @@ def _batches(arrays: list[np.ndarray], in_place: bool) -> tuple[list[Batch], lis
     by_dtype: dict[str, list[np.ndarray]] = {}
     for array in arrays:
         dense = array
-        if not array.flags.carray or type(array) is not np.ndarray:
-            dense = np.require(array.T if array.flags.fnc else array, None, ["C", "A"]).view(np.ndarray)
+        if not (array.flags.carray and array.dtype.isnative) or type(array) is not np.ndarray:
+            native = array.dtype.newbyteorder("=")
+            dense = np.require(array.T if array.flags.fnc else array, native, ["C", "A"]).view(np.ndarray)
             if not np.may_share_memory(dense, array):
                 copies.append((dense, array))
         by_dtype.setdefault(array.dtype.char, []).append(dense)

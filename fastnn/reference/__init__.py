@@ -143,3 +143,4 @@ from .normalization import (
     rms_norm_backward,
     rms_norm_forward,
 )
+from .optim import clip_by_global_norm, clip_by_value, global_norm
