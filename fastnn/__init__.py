@@ -53,6 +53,7 @@ _MODULES = {
         "gaussian_dropout_forward",
         "gaussian_dropout_backward",
     ),
+    "fastnn.gradient_check": ("numeric_gradient", "check_gradient", "GradientReport"),
     "fastnn.losses.classes": ("multiclass_hinge", "nll_loss", "softmax_cross_entropy"),
     "fastnn.losses.binary": ("binary_cross_entropy", "binary_cross_entropy_with_logits", "focal", "hinge"),
     "fastnn.losses.penalties": ("elastic_net_penalty", "l1_penalty", "l2_penalty"),
@@ -60,7 +61,22 @@ _MODULES = {
     "fastnn.losses.regression": ("huber", "kl_div", "log_cosh", "mae", "mse", "smooth_l1"),
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}
-_SUBMODULES = ("activations", "dropout", "init", "losses", "normalization", "optim", "reference", "schedules", "vmath")
+_SUBMODULES = (
+    "activations",
+    "dropout",
+    "ensemble",
+    "init",
+    "losses",
+    "monitor",
+    "normalization",
+    "optim",
+    "preprocess",
+    "recipe",
+    "reference",
+    "schedules",
+    "search",
+    "vmath",
+)
 
 __all__ = ["__version__", *_HOME, *_SUBMODULES]
 

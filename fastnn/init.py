@@ -149,7 +149,7 @@ def xavier_uniform(shape: Any, *, rng: Any = None, dtype: Any = np.float32, layo
 def xavier_normal(shape: Any, *, rng: Any = None, dtype: Any = np.float32, layout: str = "in_out") -> np.ndarray:
     """Normal with variance ``2 / (fan_in + fan_out)`` (Glorot & Bengio 2010).
 
-    Lecture notes that write Xavier as ``randn(...) / sqrt(fan_in)`` mean `lecun_normal`.
+    Lecture notes that write Xavier as ``randn(fan_in, fan_out) / sqrt(fan_in)`` mean `lecun_normal`.
     """
     return _scaled("xavier_normal", shape, 1, "fan_avg", "normal", rng, dtype, layout)
 
@@ -162,7 +162,7 @@ def he_uniform(shape: Any, *, rng: Any = None, dtype: Any = np.float32, layout: 
 def he_normal(shape: Any, *, rng: Any = None, dtype: Any = np.float32, layout: str = "in_out") -> np.ndarray:
     """Normal with variance ``2 / fan_in``, for layers followed by ReLU (He et al. 2015).
 
-    Lecture notes write it as "Xavier for ReLU": ``randn(...) / sqrt(fan_in / 2)``.
+    Lecture notes write it as Xavier for ReLU: ``randn(fan_in, fan_out) / sqrt(fan_in / 2)``.
     """
     return _scaled("he_normal", shape, 2, "fan_in", "normal", rng, dtype, layout)
 
@@ -173,7 +173,11 @@ def lecun_uniform(shape: Any, *, rng: Any = None, dtype: Any = np.float32, layou
 
 
 def lecun_normal(shape: Any, *, rng: Any = None, dtype: Any = np.float32, layout: str = "in_out") -> np.ndarray:
-    """Normal with variance ``1 / fan_in`` (LeCun et al. 1998): what lecture notes call Xavier."""
+    """Normal with variance ``1 / fan_in`` (LeCun et al. 1998).
+
+    Lecture notes call it Xavier, ``randn(fan_in, fan_out) / sqrt(fan_in)``, and its form for ReLU, with fan_in / 2, is
+    `he_normal`: the first keeps the scale of activations through layers of tanh, the second through layers of ReLU.
+    """
     return _scaled("lecun_normal", shape, 1, "fan_in", "normal", rng, dtype, layout)
 
 

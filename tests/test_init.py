@@ -95,3 +95,48 @@ def test_a_seed_means_the_same_weights_in_every_dtype(name):
 def test_errors(arguments, error, message):
     with pytest.raises(error, match=message):
         fnn.init.he_normal(**{"shape": (2, 3), **arguments})
+
+
+@pytest.mark.parametrize("shape", [(10, 6, 3, 3), (60, 2, 3, 3)])
+def test_orthogonal_kernels(shape):
+    """As the matrix (out, in * kernel)."""
+    q = fnn.init.orthogonal(shape, rng=3, dtype=np.float64, layout="conv").reshape(shape[0], -1)
+    gram = q @ q.T if q.shape[0] <= q.shape[1] else q.T @ q
+    np.testing.assert_allclose(gram, np.eye(len(gram)), atol=1e-13)
+
+
+def scale_after_ten_layers(activation, initialise):
+    """Standard deviation of the tenth layer's output over that of the first."""
+    rng = np.random.default_rng(7)
+    x = rng.standard_normal((500, 400))
+    scales = []
+    for _ in range(10):
+        x = activation(x @ initialise((400, 400), rng=rng, dtype=np.float64))
+        scales.append(x.std())
+    return scales[-1] / scales[0]
+
+
+def test_xavier_keeps_the_scale_of_tanh_layers():
+    for initialise in (fnn.init.lecun_normal, fnn.init.xavier_normal, fnn.init.xavier_uniform):
+        assert 0.3 < scale_after_ten_layers(fnn.tanh, initialise) < 1
+
+
+def test_he_keeps_the_scale_of_relu_layers():
+    for initialise in (fnn.init.he_normal, fnn.init.he_uniform):
+        assert 0.5 < scale_after_ten_layers(fnn.relu, initialise) < 2
+    assert scale_after_ten_layers(fnn.relu, fnn.init.lecun_normal) < 0.1  # each ReLU halves the variance
+
+
+@pytest.mark.parametrize("activation", [fnn.tanh, fnn.relu])
+def test_a_deviation_of_001_loses_the_signal(activation):
+    assert scale_after_ten_layers(activation, fnn.init.normal) < 1e-5
+
+
+def test_a_deviation_of_1_saturates_tanh_and_explodes_relu():
+    def ones(shape, **keywords):
+        return fnn.init.normal(shape, 1.0, **keywords)
+
+    assert scale_after_ten_layers(fnn.relu, ones) > 1e8
+    weights = ones((400, 400), rng=1)
+    y = fnn.tanh(np.random.default_rng(2).standard_normal((500, 400)) @ weights)
+    assert np.mean(np.abs(y) > 0.99) > 0.8

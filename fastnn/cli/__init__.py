@@ -16,6 +16,8 @@ from .errors import CommandError
 #: command -> what it does, for the help
 COMMANDS = {
     "train": "train a network on real images, end to end",
+    "predict": "classify images with a trained model",
+    "gallery": "draw every activation with its derivative, and an index page",
     "info": "show the CPU, SIMD features, threads, cache folder and versions",
     "warmup": "compile everything once, so that later calls start at full speed",
 }

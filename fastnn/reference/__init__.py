@@ -122,6 +122,7 @@ from .losses import (
     smooth_l1,
     softmax_cross_entropy,
 )
+from .monitor import tensor_stats
 from .normalization import (
     BatchGradStats,
     BatchStats,
@@ -144,3 +145,4 @@ from .normalization import (
     rms_norm_forward,
 )
 from .optim import clip_by_global_norm, clip_by_value, global_norm
+from .preprocess import to_float
