@@ -76,7 +76,7 @@ def test_first_losses_agree():
     other = theirs(mine.network, 0.0, fused=True)
     for part in batches(len(images), BATCH)[:10]:
         a, b = (step(images[part], labels[part]) for step in (mine, other))
-        assert a == pytest.approx(b, rel=2e-3)
+        assert a == pytest.approx(b, rel=1e-5)
 
 
 @pytest.mark.parametrize("dropout", [0.3, 0.0])
