@@ -2,21 +2,16 @@
 
 import importlib.util
 import math
-import zipfile
-import zlib
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from . import formats
-from .errors import CommandError, needs
+from .errors import UNREADABLE, CommandError, needs
 
 #: Array names that a FILE.npz may have: (images, labels).
 _NPZ_NAMES = (("x", "y"), ("images", "labels"))
-
-#: What np.load raises for files that are no .npz, are damaged, encrypted or hold pickled objects.
-_UNREADABLE = (OSError, ValueError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
 
 
 class ImageSet(NamedTuple):
@@ -59,7 +54,7 @@ def images_alone(source: str) -> tuple[np.ndarray, np.ndarray | None]:
         return loaded.images, loaded.labels
     try:
         images = np.load(path, allow_pickle=False)
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise CommandError(f"{path}: not a readable .npy file ({' '.join(str(error).split())})") from None
     if not isinstance(images, np.ndarray):
         raise CommandError(f"{path}: holds several arrays, expected a single one")
@@ -106,7 +101,7 @@ def _from_npz(path: Path) -> ImageSet:
     try:
         with path.open("rb") as stream:
             return _checked(path, *_arrays(path, np.load(stream, allow_pickle=False)))
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise CommandError(f"--data {path}: not a readable .npz file ({' '.join(str(error).split())})") from None
 
 

@@ -1,7 +1,12 @@
 """What a command says when it cannot do its work."""
 
 import importlib
+import zipfile
+import zlib
 from types import ModuleType
+
+#: What np.load raises for files that are no .npz, are damaged, encrypted or hold pickled objects.
+UNREADABLE = (OSError, ValueError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
 
 
 class CommandError(Exception):

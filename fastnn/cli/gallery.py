@@ -4,7 +4,6 @@ Kinks, saturation and dead zones are found from the values of f and f'; formulas
 """
 
 import argparse
-import os
 import tempfile
 import timeit
 from collections.abc import Callable
@@ -20,6 +19,7 @@ from ._gallery_curves import Curve, curve_of, shape_of
 from ._gallery_page import Portrait, page
 from ._gallery_picture import picture
 from .errors import CommandError, needs
+from .models import write_whole
 
 #: Elements (float32) of a timed call, seconds of calls in a sample, and samples of each function.
 _ELEMENTS, _SAMPLE, _ROUNDS = 100_000, 1e-3, 15
@@ -54,7 +54,7 @@ def run(options: argparse.Namespace) -> None:
     portraits = [Portrait(*each) for each in zip(curves, shapes, costs, strict=True)]
     files["index.html"] = page(portraits, whole=not options.only, conditions=_conditions()).encode()
     for name, content in files.items():
-        _write_whole(options.folder / name, content)
+        write_whole(options.folder / name, content)
     console.print(f"{len(names)} pictures in {options.folder / 'index.html'}")
 
 
@@ -99,15 +99,3 @@ def _prepare(folder: Path) -> None:
         raise CommandError(f"{folder}: is a file, expected a folder") from None
     except OSError as error:
         raise CommandError(f"{folder}: cannot be written ({error.strerror})") from None
-
-
-def _write_whole(path: Path, content: bytes) -> None:
-    """A file that is there as a whole or not at all."""
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        aside.write_bytes(content)
-        os.replace(aside, path)
-    except OSError as error:
-        raise CommandError(f"{path}: cannot be written ({error.strerror})") from None
-    finally:
-        aside.unlink(missing_ok=True)

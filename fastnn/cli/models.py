@@ -4,20 +4,15 @@ import contextlib
 import json
 import os
 import tempfile
-import zipfile
-import zlib
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from .errors import CommandError
+from .errors import UNREADABLE, CommandError
 from .network import NORMS, Network, Settings, activations
 from .preparation import Preparation
-
-#: What np.load raises for files that are no .npz, are damaged, encrypted or hold pickled objects.
-UNREADABLE = (OSError, ValueError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
 
 
 def write_whole(path: Path, content: bytes) -> None:

@@ -5,7 +5,7 @@ A hidden layer is ``h = dropout(activation(norm(h @ W)))``, the last one ``h @ W
 
 import itertools
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -40,9 +40,6 @@ class Settings:
     init: str = "he_normal"
     l2: float = 0.0
     l1: float = 0.0
-
-    def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
 
 
 class Network:

@@ -3,23 +3,12 @@
 from .base import Optimizer
 from .clip import clip_by_global_norm, clip_by_value, global_norm
 from .presets import preset
-from .rules.adam import (
-    AdaBelief,
-    Adam,
-    Adamax,
-    AdamW,
-    NAdam,
-    RAdam,
-    adabelief_update,
-    adam_update,
-    adamax_update,
-    nadam_update,
-    radam_update,
-)  # fmt: skip
+from .rules.adam import Adam, AdamW, NAdam, RAdam, adam_update, nadam_update, radam_update
 from .rules.adaptive import Adadelta, Adagrad, RMSprop, adadelta_update, adagrad_update, rmsprop_update
 from .rules.factored import Adafactor, adafactor_update
 from .rules.layerwise import LAMB, LARS, lamb_update, lars_update
 from .rules.momentum import SGD, Lion, Rprop, lion_update, rprop_update, sgd_update
+from .rules.scales import AdaBelief, Adamax, adabelief_update, adamax_update
 
 __all__ = [
     "LAMB",
