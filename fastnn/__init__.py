@@ -63,6 +63,7 @@ _MODULES = {
 _HOME = {name: module for module, names in _MODULES.items() for name in names}
 _SUBMODULES = (
     "activations",
+    "compat",
     "dropout",
     "ensemble",
     "init",
