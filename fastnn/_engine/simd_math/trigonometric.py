@@ -1,7 +1,8 @@
 """sin and cos.
 
-x is reduced to r in [-pi/4, pi/4] by subtracting n pi/2, pi/2 in two (float32) or three (float64) words; the fma makes
-each subtraction exact enough. The quadrant n mod 4 then chooses between the polynomials of sin and cos, and the sign.
+x is reduced to r in [-pi/4, pi/4], and a little beyond for a large x, by subtracting n pi/2, pi/2 in two (float32) or
+three (float64) words; the fma makes each subtraction exact enough. The quadrant n mod 4 then chooses between the
+polynomials of sin and cos, and the sign.
 Accurate for |x| <= 2**45; beyond, where n itself is no longer exact, a result is some number in [-1, 1].
 """
 
@@ -12,7 +13,8 @@ _ROUND = 1.5 * 2.0**52
 _TWO_OVER_PI = 0.6366197723675814
 #: pi / 2 in three words.
 _HALF_PI, _HALF_PI_MIDDLE, _HALF_PI_LOW = 1.5707963267948966, 6.123233995736766e-17, -1.4973849048591698e-33
-_QUARTER_PI = 0.7853981633974483
+#: pi / 4 and as much as the rounding of 2 / pi can leave over, which is 0.0032 at x = 2**45.
+_LARGEST_REST = 0.79
 
 # (sin(x) / x - 1) / x**2 and (cos(x) - 1 + x**2 / 2) / x**4 as polynomials of x**2, |x| < pi / 4:
 # 2**-37 and 2**-43
@@ -30,8 +32,9 @@ _cos_f64 = horner(
 
 
 def _clamped(r):
-    r = _QUARTER_PI if r > _QUARTER_PI else r
-    return -_QUARTER_PI if r < -_QUARTER_PI else r
+    """r, which only for an x beyond 2**45 is not within these bounds."""
+    r = _LARGEST_REST if r > _LARGEST_REST else r
+    return -_LARGEST_REST if r < -_LARGEST_REST else r
 
 
 def _quadrant(sine, cosine, n):
