@@ -121,7 +121,7 @@ def dead_fraction(y: Any, axis: int | tuple[int, ...] = 0) -> float:
     if y.size == 0:
         return math.nan
     alive = (y > 0).any(axis=axes)
-    return (alive.size - np.count_nonzero(alive)) / alive.size
+    return float((alive.size - np.count_nonzero(alive)) / alive.size)
 
 
 def saturated_fraction(y: Any, low: float, high: float) -> float:
@@ -148,7 +148,7 @@ def saturated_fraction(y: Any, low: float, high: float) -> float:
     if y.size == 0:
         return math.nan
     with np.errstate(over="ignore"):  # of a bound that is beyond float16
-        return np.count_nonzero((y <= low) | (y >= high)) / y.size
+        return float(np.count_nonzero((y <= low) | (y >= high)) / y.size)
 
 
 def update_ratio(param: Any, update: Any) -> float:

@@ -38,6 +38,12 @@ def test_saturated_fraction():
     assert math.isnan(monitor.saturated_fraction([], 0, 1))
 
 
+def test_results_are_python_numbers():
+    x = np.array([1.0, 0.0, -2.0], "f4")
+    fractions = monitor.dead_fraction(x), monitor.dead_fraction(x[:, None]), monitor.saturated_fraction(x, 0, 1)
+    assert [type(f) for f in (*fractions, monitor.update_ratio(x, x))] == [float] * 4
+
+
 def test_update_ratio():
     param, update = np.array([3.0, 4.0], "f4"), np.array([0.003, -0.004], "f4")
     assert monitor.update_ratio(param, update) == pytest.approx(1e-3)
