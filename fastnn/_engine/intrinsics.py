@@ -72,15 +72,6 @@ def to_f64(typingctx, x):
 
 
 @intrinsic
-def to_int(typingctx, x):
-    def codegen(context, builder, signature, args):
-        # frozen: out of range is an arbitrary value, not undefined behaviour that spreads
-        return builder.freeze(builder.fptosi(args[0], I32 if x == types.float32 else I64))
-
-    return (types.int32 if x == types.float32 else types.int64)(x), codegen
-
-
-@intrinsic
 def select(typingctx, condition, a, b):
     def codegen(context, builder, signature, args):
         return builder.select(args[0], args[1], args[2])

@@ -10,7 +10,7 @@ from math import isfinite
 
 import numpy as np
 
-__all__ = ["f32_bits", "f32_from_bits", "f64_bits", "f64_from_bits", "fma", "select", "to_f32", "to_f64", "to_int"]
+__all__ = ["f32_bits", "f32_from_bits", "f64_bits", "f64_from_bits", "fma", "select", "to_f32", "to_f64"]
 
 
 def fma(a, b, c):
@@ -60,12 +60,6 @@ def to_f32(x):
 def to_f64(x):
     """Widen to float64."""
     return np.float64(x)
-
-
-def to_int(x):
-    """Truncate to an integer as wide as x: defined for in-range values only, arbitrary otherwise."""
-    kind = np.int32 if type(x) is np.float32 else np.int64
-    return kind(int(x)) if isfinite(x) and abs(x) < 2.0**31 else kind(0)
 
 
 def select(condition, a, b):
