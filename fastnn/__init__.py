@@ -82,14 +82,21 @@ _SUBMODULES = (
 __all__ = ["__version__", *_HOME, *_SUBMODULES]
 
 
+#: What numba asks of a module that a function names while it compiles that: not to be looked for among the activations,
+#: whose import compiles, too, and would wait for a thread that waits for numba.
+_ASKED_BY_NUMBA = frozenset({"name"})
+
+
 def __getattr__(name: str):
     if name in _SUBMODULES:
         return importlib.import_module(f"fastnn.{name}")
     if name in _HOME:
         value = getattr(importlib.import_module(_HOME[name]), name)
     else:
-        activations = importlib.import_module("fastnn.activations")
-        if name.startswith("_") or name not in activations.__all__:
+        activations = None
+        if not name.startswith("_") and name not in _ASKED_BY_NUMBA:
+            activations = importlib.import_module("fastnn.activations")
+        if activations is None or name not in activations.__all__:
             raise AttributeError(f"module 'fastnn' has no attribute {name!r}")
         value = getattr(activations, name)
     globals()[name] = value

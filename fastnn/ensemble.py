@@ -3,13 +3,15 @@
 Sums are taken in float64 and rounded once, to the dtype that came in.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ._engine import check
 from .optim import structure
+from .typing import ArrayTree
 
 
 def _weights(name: str, weights: Any, count: int) -> np.ndarray:
@@ -40,7 +42,9 @@ def _entries(name: str, argument: str, values: Any) -> list:
     return entries
 
 
-def average_probabilities(probabilities: Any, weights: Any = None) -> np.ndarray:
+def average_probabilities(
+    probabilities: Sequence[ArrayLike] | ArrayLike, weights: ArrayLike | None = None
+) -> np.ndarray:
     """The mean of several models' probabilities.
 
     Parameters
@@ -54,6 +58,17 @@ def average_probabilities(probabilities: Any, weights: Any = None) -> np.ndarray
     -------
     ndarray
         Of their shape and common dtype.
+
+    Raises
+    ------
+    ValueError, TypeError
+        No model, arrays of different shapes or that are not real, weights that cannot be.
+
+    Examples
+    --------
+    >>> import fastnn as fnn
+    >>> fnn.ensemble.average_probabilities([[0.5, 0.5], [1.0, 0.0]])
+    array([0.75, 0.25])
     """
     name = "average_probabilities"
     arrays = [
@@ -66,7 +81,7 @@ def average_probabilities(probabilities: Any, weights: Any = None) -> np.ndarray
     return mean.astype(np.result_type(*arrays))[()]
 
 
-def majority_vote(votes: Any) -> np.ndarray:
+def majority_vote(votes: ArrayLike) -> np.ndarray:
     """The class that most models choose.
 
     Parameters
@@ -80,6 +95,17 @@ def majority_vote(votes: Any) -> np.ndarray:
     ndarray
         The class of each sample. Among classes with equally many votes it is, for probabilities, the one with the
         largest mean probability; for labels, or where that is equal too, the lowest.
+
+    Raises
+    ------
+    ValueError, TypeError
+        No model, arrays of different shapes, labels and probabilities mixed.
+
+    Examples
+    --------
+    >>> import fastnn as fnn
+    >>> fnn.ensemble.majority_vote([[0, 1, 2], [0, 1, 1], [2, 1, 0]])
+    array([0, 1, 0])
     """
     name = "majority_vote"
     arrays = [np.asarray(vote) for vote in _entries(name, "votes", votes)]
@@ -129,8 +155,8 @@ def _matching(name: str, argument: str, first: Any, params: Any) -> list[np.ndar
     return arrays
 
 
-def average_weights(models: Any, weights: Any = None) -> Any:
-    """The mean of several models' parameters, as in stochastic weight averaging (Izmailov et al. 2018).
+def average_weights(models: Sequence[ArrayTree], weights: ArrayLike | None = None) -> Any:
+    """Average several models' parameters, as in stochastic weight averaging.
 
     The models have to come from one training run, or from one start: the mean of unrelated ones is none. Running
     statistics of batch norm are no parameters: let the averaged model find its own in a pass over the training data.
@@ -146,6 +172,24 @@ def average_weights(models: Any, weights: Any = None) -> Any:
     -------
     array, list, tuple or dict
         New arrays of the dtypes given, structured as each model.
+
+    Raises
+    ------
+    ValueError, TypeError
+        No model, models that are not built alike, weights that cannot be.
+
+    References
+    ----------
+    Izmailov, Podoprikhin, Garipov, Vetrov and Wilson, Averaging weights leads to wider optima and better
+    generalization,
+    UAI 2018.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import fastnn as fnn
+    >>> fnn.ensemble.average_weights([{"w": np.array([1.0, 2.0])}, {"w": np.array([3.0, 4.0])}])
+    {'w': array([2., 3.])}
     """
     name = "average_weights"
     first, *others = _entries(name, "models", models)
@@ -158,12 +202,6 @@ def average_weights(models: Any, weights: Any = None) -> Any:
 
 class WeightAverage:
     """The average of a model's parameters over the course of training.
-
-        swa = WeightAverage()
-        for epoch in ...:
-            ...
-            swa.update(params)
-        model.params = swa.average
 
     The average is kept in float64. For an exponential one at every step of an optimiser see its ema_decay, which takes
     no pass of its own.
@@ -178,6 +216,22 @@ class WeightAverage:
     ----------
     count : int
         How many updates there were.
+
+    Raises
+    ------
+    ValueError, TypeError
+        A decay that cannot be.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import fastnn as fnn
+    >>> params, swa = {"w": np.array([1.0])}, fnn.ensemble.WeightAverage()
+    >>> for epoch in range(3):
+    ...     params["w"] += 1
+    ...     swa.update(params)
+    >>> swa.average
+    {'w': array([3.])}
     """
 
     def __init__(self, decay: float | None = None):
@@ -186,8 +240,19 @@ class WeightAverage:
         self._averages: list[np.ndarray] = []
         self._like: Any = None
 
-    def update(self, params: Any) -> None:
-        """Take the present parameters into the average; they may change afterwards."""
+    def update(self, params: ArrayTree) -> None:
+        """Take the present parameters into the average; they may change afterwards.
+
+        Parameters
+        ----------
+        params : ndarray, list, tuple or (nested) dict of ndarray
+            Built alike at every update.
+
+        Raises
+        ------
+        ValueError, TypeError
+            Parameters built otherwise than those before.
+        """
         name = "WeightAverage.update"
         if not self.count:
             arrays = _parameters(name, "params", params)
@@ -204,7 +269,13 @@ class WeightAverage:
 
     @property
     def average(self) -> Any:
-        """New arrays, structured as the parameters; ValueError before the first update."""
+        """New arrays, structured as the parameters.
+
+        Raises
+        ------
+        ValueError
+            Before the first update.
+        """
         if not self.count:
             raise ValueError("WeightAverage.average: there was no update yet, expected one")
         dtypes = [array.dtype for _, array in structure.leaves("WeightAverage", self._like)]

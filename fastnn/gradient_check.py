@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ._engine import check
+from .typing import Rng
 
 #: Rounding errors of f's result that are put up with, in units of its last place.
 _ROUNDINGS = 8
@@ -103,7 +105,9 @@ def _differences(name: str, f: Any, x: Any, dy: Any, eps: Any, order: Any, fines
     return _Differences(name, f, array, dy, eps, order)
 
 
-def numeric_gradient(f: Callable, x: Any, dy: Any = None, *, eps: float | None = None, order: int = 2) -> Any:
+def numeric_gradient(
+    f: Callable, x: ArrayLike, dy: ArrayLike | None = None, *, eps: float | None = None, order: int = 2
+) -> Any:
     """The gradient of a function of an array by central differences.
 
     Parameters
@@ -128,6 +132,21 @@ def numeric_gradient(f: Callable, x: Any, dy: Any = None, *, eps: float | None =
     -------
     ndarray
         Of the shape and dtype of x.
+
+    Raises
+    ------
+    ValueError, TypeError
+        An f that is no function, returns an array where no dy is given, or gives two values for one x; shapes, eps or
+        order
+        that cannot be.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import fastnn as fnn
+    >>> x = np.array([1.0, 2.0, 3.0])
+    >>> fnn.numeric_gradient(lambda x: (x**2).sum(), x).round(6)
+    array([2., 4., 6.])
     """
     differences = _differences("numeric_gradient", f, x, dy, eps, order, 1.0)
     gradient = np.empty_like(differences.before)
@@ -156,6 +175,14 @@ class GradientReport:
         The largest relative error that passes.
     factor : float or None
         Where analytic is the same multiple of numeric at every coordinate: a sign or a 1/N that was forgotten.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import fastnn as fnn
+    >>> report = fnn.check_gradient(lambda x: (x**2).sum(), np.array([1.0, 2.0]), [1.0, 2.0])
+    >>> report.ok, report.factor
+    (False, 0.5)
     """
 
     max_relative_error: float
@@ -187,20 +214,17 @@ class GradientReport:
 
 def check_gradient(
     f: Callable,
-    x: Any,
-    analytic: Any,
-    dy: Any = None,
+    x: ArrayLike,
+    analytic: ArrayLike,
+    dy: ArrayLike | None = None,
     *,
     eps: float | None = None,
     order: int = 4,
     tolerance: float | None = None,
     samples: int | None = 200,
-    rng: Any = 0,
+    rng: Rng = 0,
 ) -> GradientReport:
     """Compare a gradient with that of central differences.
-
-        report = fnn.check_gradient(fnn.gelu, x, fnn.gelu_backward(dy, x), dy)
-        assert report, report
 
     The relative error at a coordinate is ``abs(a - b) / max(abs(a), abs(b), tiny)``, where `tiny` is so that the
     rounding of f passes. A kink between the points of the differences, as relu's at 0 or where two entries tie for the
@@ -210,10 +234,14 @@ def check_gradient(
 
     Parameters
     ----------
-    f, x, dy, eps, order
-        As in `numeric_gradient`: x is changed in place during the check, and put back.
+    f : callable
+        As in `numeric_gradient`.
+    x : array_like
+        As in `numeric_gradient`: changed in place during the check, and put back.
     analytic : array_like
         The gradient to check, of the shape of x.
+    dy, eps, order
+        As in `numeric_gradient`.
     tolerance : float, optional
         The largest relative error that passes. By default ``u**0.4``, half the digits that differences can have: 5e-7
         for float64, 2e-3 for float32.
@@ -221,6 +249,24 @@ def check_gradient(
         At most so many coordinates are checked, drawn without repetition; None for all.
     rng : None, int or numpy.random.Generator
         What draws them.
+
+    Returns
+    -------
+    GradientReport
+        True where the gradients agree; printed, it says where they do not.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As `numeric_gradient`; an analytic gradient of another shape, a tolerance, samples or rng that cannot be.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import fastnn as fnn
+    >>> x, dy = np.array([-1.0, 0.5, 2.0]), np.array([1.0, 2.0, 3.0])
+    >>> report = fnn.check_gradient(fnn.gelu, x, fnn.gelu_backward(dy, x), dy)
+    >>> assert report, report
     """
     name = "check_gradient"
     array = check.real_array(name, "x", x)

@@ -18,7 +18,21 @@ Start = Callable[[], tuple[Any, Loss]]
 
 
 class InitialLoss(NamedTuple):
-    """The loss of an untrained classifier, and what it should be."""
+    """The loss of an untrained classifier, and what it should be.
+
+    Attributes
+    ----------
+    loss, expected : float
+        What it is, and log(classes).
+    ok : bool
+        Whether they agree.
+
+    Examples
+    --------
+    >>> import fastnn as fnn
+    >>> print(fnn.recipe.check_initial_loss(2.31, 10))
+    2.3100, log(classes) = 2.3026: as it should be
+    """
 
     loss: float
     expected: float
@@ -37,12 +51,25 @@ def check_initial_loss(loss: float, classes: int, *, tolerance: float = 0.25) ->
     loss : float
         Softmax cross-entropy of the untrained network.
     classes : int
+        How many there are.
     tolerance : float
         Relative difference that counts as right. A last layer with weights of full size starts above log(classes).
 
     Returns
     -------
     InitialLoss
+        Both losses, and whether they agree.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If classes is no count.
+
+    Examples
+    --------
+    >>> import fastnn as fnn
+    >>> fnn.recipe.check_initial_loss(7.5, 10).ok
+    False
     """
     from .monitor import expected_initial_loss
 
@@ -51,7 +78,21 @@ def check_initial_loss(loss: float, classes: int, *, tolerance: float = 0.25) ->
 
 
 class Overfit(NamedTuple):
-    """Losses of a network that is to learn a few samples by heart."""
+    """Losses of a network that is to learn a few samples by heart.
+
+    Attributes
+    ----------
+    losses : list of float
+        One a step.
+    ok : bool
+        Whether the goal was reached.
+
+    Examples
+    --------
+    >>> import fastnn as fnn
+    >>> print(fnn.recipe.Overfit([2.3, 0.5, 0.009], True))
+    loss 2.3000 -> 9.00e-03 in 3 steps: learned by heart
+    """
 
     losses: list[float]
     ok: bool
@@ -90,6 +131,24 @@ def overfit(
     -------
     Overfit
         losses, one a step, and whether the goal was reached.
+
+    Raises
+    ------
+    ValueError, TypeError
+        A goal or number of steps that cannot be.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import fastnn as fnn
+    >>> def start():
+    ...     params = {"W": np.zeros((2, 2))}
+    ...     def loss_and_gradients(x, y):
+    ...         loss, grad = fnn.softmax_cross_entropy(x @ params["W"], y)
+    ...         return float(loss), {"W": x.T @ grad}
+    ...     return params, loss_and_gradients
+    >>> fnn.recipe.overfit(start, np.eye(2), np.array([0, 1]), lr=1.0).ok
+    True
     """
     check.number("overfit", "goal", goal, low=0)
     if check.integer("overfit", "steps", steps) < 1:
@@ -106,7 +165,23 @@ def overfit(
 
 
 class Trial(NamedTuple):
-    """What a learning rate did."""
+    """What a learning rate did.
+
+    Attributes
+    ----------
+    lr : float
+        The learning rate.
+    losses : list of float
+        One a step.
+    verdict : str
+        "barely moves", "learns" or "diverges".
+
+    Examples
+    --------
+    >>> import fastnn as fnn
+    >>> print(fnn.recipe.Trial(0.1, [2.3, 1.2], "learns"))
+    lr  1.0e-01: loss 2.3000 -> 1.2000  learns
+    """
 
     lr: float
     losses: list[float]
@@ -147,6 +222,25 @@ def try_learning_rates(
     -------
     list of Trial
         "diverges": the loss became NaN or infinite or more than three times the first; the trial ended there.
+
+    Raises
+    ------
+    ValueError, TypeError
+        No batch, or rates that are no numbers >= 0.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import fastnn as fnn
+    >>> def start():
+    ...     params = {"W": np.zeros((2, 2))}
+    ...     def loss_and_gradients(x, y):
+    ...         loss, grad = fnn.softmax_cross_entropy(x @ params["W"], y)
+    ...         return float(loss), {"W": x.T @ grad}
+    ...     return params, loss_and_gradients
+    >>> batches = [(np.eye(2), np.array([0, 1]))] * 20
+    >>> [trial.verdict for trial in fnn.recipe.try_learning_rates(start, batches, [1e-6, 1e-1])]
+    ['barely moves', 'learns']
     """
     batches = list(batches)
     if not batches:

@@ -38,7 +38,7 @@ class Case:
     numpy: Callable  #: what one writes in NumPy: the benchmark's baseline
     torch: str  #: the name in torch.nn.functional or torch
     forward: Ulps = Ulps()
-    backward: Ulps = Ulps()  #: its multiplication by dy included
+    backward: Ulps = Ulps()  #: at dy = 1; a product with another dy may round once more, to a binade of half the ulp
     #: (x, width) where the derivative crosses zero, and there is only an absolute bound, in eps of the dtype
     crossings: tuple[tuple[float, float], ...] = ()
     crossing_bound: float = 4.0

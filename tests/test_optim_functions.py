@@ -156,3 +156,10 @@ def test_every_state_array_is_needed(rule):
         with pytest.raises(TypeError, match=f"^{case.name}_update: {key} is "):
             function(param, np.ones(SHAPE), **{**state, key: None}, **case.per_step(1), **case.keywords(hyper, "f8"))
         np.testing.assert_array_equal(param, 1)
+
+
+def test_nadam_at_a_step_that_no_training_reaches():
+    param, grad = np.ones(3, "f4"), np.ones(3, "f4")
+    fnn.optim.nadam_update(param, grad, np.zeros(3, "f4"), np.zeros(3, "f4"), 2**40, lr=2e-3)
+    # its bias corrections are 1: mu is beta1, the momentum 0.1 and the root 0.0316
+    np.testing.assert_allclose(param, 1 - 2e-3 * (0.1 * 1 + 0.9 * 0.1) / np.sqrt(1e-3), rtol=1e-4)

@@ -206,3 +206,10 @@ def test_glu_equals_the_reference(gate, shape, axis):
 def test_bad_input(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+@pytest.mark.parametrize("x", [2.0, np.float32(2), np.array(2.0)])
+def test_a_number_has_no_axis(x):
+    for call in (fnn.softmax, fnn.log_softmax, lambda x: fnn.softmax_backward(x, x), fnn.logsumexp):
+        with pytest.raises(ValueError, match=r"axis is -1, but [xy] is 0-d and has none"):
+            call(x)

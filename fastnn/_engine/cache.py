@@ -16,7 +16,7 @@ import warnings
 from importlib import metadata
 from pathlib import Path
 
-from .native import host
+from .native import COMPILING, host
 
 _MAGIC = b"fastnn1\n"
 _DIGEST = 32
@@ -57,8 +57,7 @@ def folder() -> Path | None:
         state = path.stat()
         if hasattr(os, "getuid") and (state.st_uid != os.getuid() or state.st_mode & 0o022):
             raise PermissionError(f"{path} belongs to another user or is writable by others")
-        with tempfile.TemporaryFile(dir=path):
-            return path
+        return path
     except (OSError, RuntimeError) as error:  # RuntimeError: Path.home() of a user without one
         _warn(f"compiled code is not kept on disk: {error}")
         return None
@@ -99,9 +98,10 @@ def remove(path: Path) -> None:
 
 
 def write(name: str, payload: bytes) -> None:
-    """Store a payload; a full disk costs one warning and leaves nothing behind."""
+    """Store a payload; a full disk or a read-only folder costs one warning and leaves nothing behind."""
+    global _writable
     place = folder()
-    if place is None:
+    if place is None or not _writable:
         return
     temporary = None
     try:
@@ -113,19 +113,18 @@ def write(name: str, payload: bytes) -> None:
         if temporary:
             remove(Path(temporary))
         _warn(f"compiled code is not kept on disk: {error}")
-        _disable()
+        _writable = False
 
 
-def _disable() -> None:
-    """No more attempts in this process after a failed write."""
-    global folder
-    folder = functools.cache(lambda: None)
+#: Until a write has failed: what is there already is still read.
+_writable = True
 
 
 def fetch(name: str, make) -> bytes:
     """The payload stored under a name, made and stored if it is not there."""
-    payload = read(name)
-    if payload is None:
-        payload = make()
-        write(name, payload)
-    return payload
+    with COMPILING:
+        payload = read(name)
+        if payload is None:
+            payload = make()
+            write(name, payload)
+        return payload

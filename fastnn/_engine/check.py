@@ -57,7 +57,10 @@ def number(function: str, argument: str, value: Any, low: float = -math.inf, hig
     value = _unboxed(value)
     if not isinstance(value, Real) or isinstance(value, (bool, np.bool_)):
         raise TypeError(f"{function}: {argument} is {value!r}, expected a number")
-    result = float(value)
+    try:
+        result = float(value)
+    except OverflowError:  # an integer beyond float64
+        result = math.inf
     if not (math.isfinite(result) and low <= result <= high):
         raise ValueError(f"{function}: {argument} is {value!r}, expected {_range(low, high)}")
     return result

@@ -194,7 +194,8 @@ def inner_loop(args, dims, steps, record):
     """What NumPy calls: void(char **args, intp *dims, intp *steps, void *data)."""
     n = load(dims, 0)
     flags = analyse(record, args, steps, n)
-    if not load(record, L.KERNEL_OF_ARRAYS if flags & ARRAYS else L.KERNEL):
+    # Again if a signal's handler raised before it could do anything: what it raised is dropped there.
+    while not load(record, L.KERNEL_OF_ARRAYS if flags & ARRAYS else L.KERNEL):
         m.call2(load(record, L.RESOLVE), load(record, L.NUMBER), 1 if flags & ARRAYS else 0)
     # NumPy reports the status flags that a loop leaves behind; ours come from lanes and branches whose
     # results are thrown away. And other libraries leave flush-to-zero on.

@@ -8,7 +8,6 @@ by the shape alone, and a chunk writes its own part of the result. `context` is 
 
 import ctypes
 import re
-import threading
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -44,13 +43,13 @@ class Kernel(dict):
     def __missing__(self, char: str) -> Any:
         if not loops.JIT:
             self[char] = _interpreted(self.job, char)
-        elif shielded(partial(self._resolve, char)):
-            raise KeyboardInterrupt
+        elif caught := shielded(partial(self._resolve, char)):
+            raise caught
         return self[char]
 
     def _resolve(self, char: str) -> None:
         """Load or compile the job, or leave it as Python."""
-        with _COMPILING:
+        with native.COMPILING:
             if char not in self:
                 try:
                     self[char] = _load(self, char)
@@ -63,7 +62,6 @@ class Kernel(dict):
 
 KERNELS: list[Kernel] = []
 _KEPT: list[object] = []
-_COMPILING = threading.RLock()
 
 
 def _symbol(kernel: Kernel, char: str) -> str:

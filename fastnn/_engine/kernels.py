@@ -13,6 +13,8 @@ It is written as LLVM IR, since two things cannot be said in numba:
   cost one pass of a few vectors.
 """
 
+import re
+
 import numpy as np
 
 from .native import compile_object, scalar_ir
@@ -131,8 +133,22 @@ def kernel_parts(name, formula, dtype, nin, scalars=()):
 COST_BYTES = 8
 
 
+#: Functions that are there only after numba has been imported, which a process with all kernels on disk does not do.
+_OF_NUMBA = re.compile(r"^declare .*?@((?:numba_|NRT_|Py|_Py)\w*)\(", re.MULTILINE)
+
+
+def _check_self_contained(formula_ir: str) -> None:
+    """A kernel has neither numba's run-time library nor anyone to hand an exception to."""
+    needed = _OF_NUMBA.search(formula_ir)
+    if needed:
+        raise TypeError(f"it needs {needed[1]} of numba's run-time library, expected arithmetic of numbers")
+    if set(re.findall(r"^  ret i32 (.*)$", formula_ir, re.MULTILINE)) - {"0"}:
+        raise TypeError("it can raise an exception, which compiled code cannot (x**-2 does for 0, 1 / x**2 does not)")
+
+
 def compile_kernel(name, formula, dtype, nin, scalars=()) -> bytes:
     """Cost and object file of the kernel `name`."""
     entry, parts = kernel_parts(name, formula, dtype, nin, scalars)
+    _check_self_contained(parts[0])
     cost = max(1, sum(line.startswith("  %") for line in parts[0].splitlines()))
     return cost.to_bytes(COST_BYTES, "little") + compile_object(entry, parts, name)

@@ -98,7 +98,7 @@ class LineKernel:
         if type(x) is not np.ndarray or type(axis) is not int:
             return None
         shape, size = x.shape, x.size
-        if not 0 < size <= _SMALL or (axis != -1 and axis != len(shape) - 1) or not x.flags.carray:
+        if not 0 < size <= _SMALL or not shape or (axis != -1 and axis != len(shape) - 1) or not x.flags.carray:
             return None
         job = self._small.get(x.dtype)
         if job is None:

@@ -1,11 +1,10 @@
 """A formula's inner loops, one a dtype, and true NumPy ufuncs made of them."""
 
-import _thread
 import ctypes
 import functools
 import os
 import re
-import threading
+import types
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,7 +16,8 @@ import numpy as np
 from . import cache, kernels, native, runtime
 from . import loop_layout as L
 from .fingerprint import fingerprint
-from .shield import shielded
+from .formulas import compiler_error
+from .shield import raise_later, shielded
 
 #: With NUMBA_DISABLE_JIT=1 formulas run as the plain Python they are.
 JIT = os.environ.get("NUMBA_DISABLE_JIT", "0") in ("", "0")
@@ -103,16 +103,6 @@ class Loop:
 
 
 _LOOPS: list[Loop] = []
-_COMPILING = threading.RLock()
-
-
-def _replace_lock() -> None:
-    global _COMPILING
-    _COMPILING = threading.RLock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_replace_lock)
 
 
 def _address(callback) -> int:
@@ -134,21 +124,21 @@ def _kernel(formula: Formula, dtype, of_arrays: bool) -> tuple[int, int]:
 
 
 def _compile(formula: Formula, dtype) -> None:
-    with _COMPILING:
+    with native.COMPILING:
         _kernel(formula, dtype, False)
 
 
-def compile_now(formula: Formula) -> None:
-    """Compile a user's formula for float32 and float64, or say why that is impossible."""
+def compile_now(formula: Formula, written: types.FunctionType) -> None:
+    """Compile a user's formula for float32 and float64, or say which line of what was `written` makes it impossible."""
     for dtype in (np.float32, np.float64):
         try:
             if JIT:
-                if shielded(partial(_compile, formula, dtype)):
-                    raise KeyboardInterrupt
+                if caught := shielded(partial(_compile, formula, dtype)):
+                    raise caught
             else:
-                formula.function(*[dtype(1)] * (formula.operands - 1))
+                dtype(formula.function(*[dtype(1)] * (formula.operands - 1)))
         except Exception as error:
-            raise TypeError(f"elementwise: {formula.name} cannot be compiled: {error}") from error
+            raise compiler_error(formula.name, written, error) from error
 
 
 @ctypes.CFUNCTYPE(None, ctypes.c_int64, ctypes.c_int64)
@@ -159,9 +149,8 @@ def _RESOLVE(number, of_arrays):
     without a kernel.
     """
     loop = _LOOPS[number]
-    if shielded(lambda: _resolve_or_interpret(loop, bool(of_arrays))):
-        # Delivered after this call has returned: raised inside, it would be dropped too.
-        threading.Timer(0.005, _thread.interrupt_main).start()
+    if caught := shielded(lambda: _resolve_or_interpret(loop, bool(of_arrays))):
+        raise_later(caught)
 
 
 def warn_of_slowness(name: str, error: Exception) -> None:
@@ -172,7 +161,7 @@ def warn_of_slowness(name: str, error: Exception) -> None:
 
 def _resolve_or_interpret(loop: Loop, of_arrays: bool) -> None:
     """Leaves a kernel in the record, come what may: the driver calls what it finds there."""
-    with _COMPILING:
+    with native.COMPILING:
         try:
             loop.resolve(of_arrays)
         except Exception as error:
@@ -219,9 +208,9 @@ def make_ufunc(name: str, doc: str, formula: Formula, order: str = "efd") -> np.
         functions = [_address(callback) for callback in callbacks]
     table = (ctypes.c_void_p * 3)(*functions)
     data = (ctypes.c_void_p * 3)(*[loop.address for loop in loops])
-    types = np.array([np.dtype(c).num for loop in loops for c in loop.types], np.int8)
+    numbers = np.array([np.dtype(c).num for loop in loops for c in loop.types], np.int8)
     name_bytes, doc_bytes = name.encode(), doc.encode()
-    _KEPT.append((table, data, types, name_bytes, doc_bytes))
+    _KEPT.append((table, data, numbers, name_bytes, doc_bytes))
     nin = len(loops[0].types) - 1
-    addresses = ctypes.addressof(table), ctypes.addressof(data), types.ctypes.data
+    addresses = ctypes.addressof(table), ctypes.addressof(data), numbers.ctypes.data
     return _new_ufunc()(*addresses, 3, nin, 1, -1, name_bytes, doc_bytes, 0)

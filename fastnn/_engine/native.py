@@ -7,11 +7,17 @@ llvmlite.binding only, so that a process whose kernels are all in the disk cache
 
 import ctypes
 import functools
+import os
 import threading
 
 import llvmlite.binding as llvm
 
-_LOCK = threading.RLock()
+#: Held by whoever compiles or loads. A fork waits for it: in the child the other threads are gone, and what they were
+#: in the middle of (the import of numba, the locks of its compiler) would stay as it is for ever.
+COMPILING = threading.RLock()
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=COMPILING.acquire, after_in_parent=COMPILING.release, after_in_child=COMPILING.release)
 
 
 @functools.cache
@@ -70,20 +76,20 @@ def link(entry_ir: str, parts_ir: list[str], *exported: str, inline: bool = True
 
 def optimised(entry_ir: str, parts_ir: list[str], *exported: str) -> str:
     """The optimised module as IR, to be linked into others."""
-    with _LOCK:
+    with COMPILING:
         return str(link(entry_ir, parts_ir, *exported)[0])
 
 
 def compile_object(entry_ir: str, parts_ir: list[str], *exported: str, inline: bool = True) -> bytes:
     """Machine code, as an object file, of a module's exported functions."""
-    with _LOCK:
+    with COMPILING:
         module, machine = link(entry_ir, parts_ir, *exported, inline=inline)
         return machine.emit_object(module)
 
 
 def assembly(entry_ir: str, parts_ir: list[str], *exported: str) -> str:
     """The same as assembly text, to see whether a loop was vectorised."""
-    with _LOCK:
+    with COMPILING:
         module, machine = link(entry_ir, parts_ir, *exported)
         return machine.emit_assembly(module)
 
@@ -95,7 +101,7 @@ def _engine():
 
 def load(object_file: bytes, *symbols: str) -> list[int]:
     """Addresses of symbols after loading the object file into the process, for good."""
-    with _LOCK:
+    with COMPILING:
         host()
         engine = _engine()
         engine.add_object_file(llvm.ObjectFileRef.from_data(object_file))

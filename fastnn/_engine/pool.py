@@ -175,7 +175,12 @@ def run(pool, job, context, chunks, threads):
 
 
 def stop(pool):
-    """End and join all helpers: before the interpreter unmaps the code they run."""
+    """End and join all helpers, before the interpreter unmaps the code they run; from then on all calls are serial.
+
+    A daemon thread may be in the midst of a call: it is waited for.
+    """
+    while atomic_exchange(pool + 8 * P.BUSY, 1):
+        call1(load(pool, P.YIELD), 0)
     atomic_store(pool + 8 * P.STOP, 1)
     wake(pool)
     for k in range(load(pool, P.STARTED)):

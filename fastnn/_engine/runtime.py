@@ -6,7 +6,7 @@ import ctypes
 import os
 import platform
 import struct
-import threading
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -106,22 +106,24 @@ def _prepare_pool(limit: int) -> None:
 
 
 def _load() -> None:
-    object_file = cache.fetch("driver", _compile_driver)
-    found = dict(zip(_NAMES, native.load(object_file, *(f"fastnn_{name}" for name in _NAMES)), strict=True))
-    addresses.update(found)
-    pool[P.HELPER] = found["helper"]
+    with native.COMPILING:
+        if addresses:
+            return
+        object_file = cache.fetch("driver", _compile_driver)
+        found = dict(zip(_NAMES, native.load(object_file, *(f"fastnn_{name}" for name in _NAMES)), strict=True))
+        pool[P.HELPER] = found["helper"]
+        addresses.update(found)
 
 
 addresses: dict[str, int] = {}
-_LOADING = threading.Lock()
 _prepare_pool(_initial_limit())
 
 
 def start() -> dict[str, int]:
     """Addresses of the driver's functions, loaded (or compiled) once."""
-    with _LOADING:
-        if not addresses and shielded(_load):
-            raise KeyboardInterrupt
+    # No lock is held here: the handler of a signal that comes meanwhile may call this again, on the same thread.
+    if not addresses and (caught := shielded(_load)):
+        raise caught
     return addresses
 
 
@@ -131,8 +133,6 @@ def _end() -> None:
 
 
 def _after_fork() -> None:
-    global _LOADING
-    _LOADING = threading.Lock()
     _prepare_pool(1)  # one thread: worker processes come in numbers, and each may still ask for more
 
 
@@ -146,6 +146,18 @@ def get_num_threads() -> int:
 
     At the start it is the environment's NUMBA_NUM_THREADS, else all the cores of this process; 1 in a
     forked child.
+
+    Returns
+    -------
+    int
+        At least 1.
+
+    Examples
+    --------
+    >>> import fastnn as fnn
+    >>> with fnn.threads(1):
+    ...     fnn.get_num_threads()
+    1
     """
     return int(pool[P.LIMIT])
 
@@ -155,12 +167,26 @@ def set_num_threads(n: int) -> None:
 
     Results do not depend on it.
 
+    Parameters
+    ----------
+    n : int
+        At least 1.
+
     Raises
     ------
     TypeError
         If n is not an integer.
     ValueError
         If n is less than 1.
+
+    Examples
+    --------
+    >>> import fastnn as fnn
+    >>> before = fnn.get_num_threads()
+    >>> fnn.set_num_threads(1)
+    >>> fnn.get_num_threads()
+    1
+    >>> fnn.set_num_threads(before)
     """
     if isinstance(n, (bool, np.bool_)) or not hasattr(n, "__index__"):
         raise TypeError(f"set_num_threads: n is {n!r}, expected an integer")
@@ -170,10 +196,33 @@ def set_num_threads(n: int) -> None:
 
 
 @contextlib.contextmanager
-def threads(n: int):
-    """`with threads(n):` limits the cores that calls inside the block may use (process-wide) to n.
+def threads(n: int) -> Iterator[None]:
+    """Limit the cores that calls inside a with block may use, in the whole process.
 
-    Raises TypeError or ValueError as `set_num_threads` does.
+    Parameters
+    ----------
+    n : int
+        At least 1.
+
+    Yields
+    ------
+    None
+        The block runs with the limit; afterwards it is what it was.
+
+    Raises
+    ------
+    TypeError
+        If n is not an integer.
+    ValueError
+        If n is less than 1.
+
+    Examples
+    --------
+    >>> import fastnn as fnn
+    >>> with fnn.threads(1):
+    ...     y = fnn.relu([-1.0, 2.0])
+    >>> y
+    array([0., 2.])
     """
     before = get_num_threads()
     set_num_threads(n)

@@ -1,11 +1,17 @@
-"""Work that Ctrl-C must not cut in half: importing numba, compiling, a step that copies parameters."""
+"""Work that no signal must cut in half: importing numba, compiling, a step that copies parameters."""
 
 import _thread
+import ctypes
+import sys
+import threading
 from collections.abc import Callable
 
+#: Bytes of stack for the work: LLVM needs a megabyte, and `threading.stack_size` may have been set to less.
+_STACK = 16 << 20
 
-def shielded(work: Callable[[], None]) -> bool:
-    """Do the work on a thread of its own, which no KeyboardInterrupt reaches; whether one came meanwhile.
+
+def shielded(work: Callable[[], None]) -> BaseException | None:
+    """Do the work on a thread of its own; what a signal's handler raised here meanwhile, for the caller to raise.
 
     An interrupted import of numba leaves it broken for the rest of the process.
     """
@@ -13,8 +19,10 @@ def shielded(work: Callable[[], None]) -> bool:
     done: list[bool] = []
     running = _thread.allocate_lock()
     running.acquire()
+    stack = _thread.stack_size()
 
     def run() -> None:
+        _thread.stack_size(stack)
         try:
             work()
         except BaseException as error:
@@ -22,18 +30,43 @@ def shielded(work: Callable[[], None]) -> bool:
         done.append(True)
         running.release()
 
-    interrupted = False
+    if _inside_numba():  # whose lock the other thread would wait for
+        work()
+        return None
+    caught: BaseException | None = None
+    if 0 < stack < _STACK:
+        _thread.stack_size(_STACK)  # what a handler raises up to here it may: nothing has begun
     try:
         _thread.start_new_thread(run, ())  # not threading.Thread, whose start can be interrupted before it knows
     except RuntimeError:  # no more threads, or the interpreter is ending
         run()
-    except KeyboardInterrupt:  # Python looks for one when a call returns: the thread is there
-        interrupted = True
+    except BaseException as error:  # handlers run when a call returns: the thread is there
+        caught = error
     while not done:
         try:
             running.acquire(timeout=1.0)
-        except KeyboardInterrupt:  # with the lock or without
-            interrupted = True
+        except BaseException as error:  # with the lock or without
+            caught = error
     if failure:
         raise failure[0]
-    return interrupted
+    return caught
+
+
+def _inside_numba() -> bool:
+    """Whether this thread is in the midst of a compilation by numba, which has come upon fastnn's names."""
+    lock = getattr(sys.modules.get("numba.core.compiler_lock"), "global_compiler_lock", None)
+    return lock is not None and lock.is_locked()
+
+
+def raise_later(error: BaseException) -> None:
+    """Raise `error` on this thread after the C callback that calls this has returned: raised inside, it is dropped."""
+
+    class Again(type(error)):  # type: ignore[misc]
+        """Python makes the exception that it raises from a class; this one gives the one there is."""
+
+        def __new__(cls):
+            return error
+
+    thread = ctypes.c_ulong(threading.get_ident())
+    deliver = ctypes.pythonapi.PyThreadState_SetAsyncExc
+    threading.Timer(0.005, deliver, (thread, ctypes.py_object(Again))).start()

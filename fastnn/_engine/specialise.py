@@ -16,13 +16,22 @@ from typing import Any
 import numpy as np
 
 from . import simd_math
+from .definitions import definition_of
+from .formulas import Namespace, global_names
 from .pairs import Double, Pair
 from .vectors import Lanewise, Memory, Several, Stack
 
 #: No fast-math at all: strict IEEE arithmetic gives the vector body, its tail and every machine the same
 #: bits (arcp alone would turn float32 vector division, and only that, into an estimate), and fusing is
 #: explicit (fma). error_model="numpy" keeps division free of exceptions, hence of branches.
-OPTIONS = {"error_model": "numpy", "no_cpython_wrapper": True, "no_cfunc_wrapper": True, "forceinline": True}
+#: fastmath is said, too: numba takes what is not said from the function that it is compiling, which may be a user's.
+OPTIONS = {
+    "error_model": "numpy",
+    "fastmath": False,
+    "no_cpython_wrapper": True,
+    "no_cfunc_wrapper": True,
+    "forceinline": True,
+}
 
 _SPECIALISED: dict[tuple, Any] = {}
 
@@ -40,6 +49,13 @@ def specialise(formula, dtype):
     return _SPECIALISED[key]
 
 
+def announce_overloads() -> None:
+    """Make known what `numba.extending.overload` was told, also to a compilation that is going on."""
+    from numba.core.registry import cpu_target
+
+    cpu_target.typing_context.refresh()
+
+
 def jitted(function):
     """A numba dispatcher of a plain integer function and of those it calls: the driver's, not a formula's."""
     return specialise(function, np.float64)
@@ -47,7 +63,7 @@ def jitted(function):
 
 def _retyped(formula, dtype):
     code = formula.__code__
-    names = {name: formula.__globals__[name] for name in code.co_names if name in formula.__globals__}
+    names = {name: formula.__globals__[name] for name in global_names(code) if name in formula.__globals__}
     # numba imports the module that a function names. That of a user's formula may be in the midst of its own import on
     # another thread, which waits for this one: the copies belong here.
     scope = {
@@ -91,6 +107,9 @@ def _convert(value, dtype):
     from .intrinsics import INTRINSICS
 
     value = getattr(value, "pair", value)  # a function of fastnn.vmath
+    made = definition_of(value)
+    if made is not None:
+        value = made.formula
     number = _number(dtype)
     if type(value) is float:
         return number(value)
@@ -104,6 +123,10 @@ def _convert(value, dtype):
         return _vector_part(value, dtype)
     if isinstance(value, types.FunctionType):
         return INTRINSICS[value] if value in INTRINSICS else specialise(value, dtype)
+    if isinstance(value, tuple):
+        return tuple(_convert(entry, dtype) for entry in value)
+    if isinstance(value, Namespace):
+        return Namespace(value.__name__, {name: _convert(each, dtype) for name, each in value.attributes.items()})
     if isinstance(value, types.ModuleType) and value.__name__ in (simd_math.__name__, "fastnn.vmath"):
         return _MathFor(number)
     return value

@@ -1,20 +1,23 @@
 """Activations that change the shape or take a second array: maxout, gated units, an activation fused with its bias."""
 
 import functools
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from .._engine import check
 from .._engine.fused import Kernel, launch
 from .._engine.geometry import CHUNK, around, contiguous
 from .._engine.ufuncs import IDENTITY, inside_kernels, with_bias
 from .._engine.vectors import LANES, Lanewise, stored, word
+from ..typing import ActivationLike, Out
 from . import activation as find_activation
 
 __all__ = ["bias_activation", "bias_activation_backward", "glu", "glu_backward", "maxout", "maxout_backward"]
 
 
-def maxout(x, pieces, axis=-1):
+def maxout(x: ArrayLike, pieces: int, axis: int = -1) -> tuple[np.ndarray, np.ndarray]:
     """Maximum over groups of `pieces` neighbouring channels: y_i = max_j x[i * pieces + j].
 
     When to use: it learns a convex piecewise-linear activation, neither saturates nor dies, and is made for
@@ -23,9 +26,11 @@ def maxout(x, pieces, axis=-1):
     Parameters
     ----------
     x : array_like
+        Real numbers of any shape but ().
     pieces : int
         Channels a group; must divide the size of `axis`.
     axis : int, default -1
+        The channels' axis.
 
     Returns
     -------
@@ -44,6 +49,13 @@ def maxout(x, pieces, axis=-1):
     References
     ----------
     Goodfellow et al., Maxout Networks, ICML 2013.
+
+    Examples
+    --------
+    >>> import fastnn as fnn
+    >>> y, winner = fnn.maxout([[1.0, 5.0, 2.0, 2.0]], 2)
+    >>> y, winner
+    (array([[5., 2.]]), array([[1, 0]], dtype=uint8))
     """
     x = check.real_array("maxout", "x", x)
     axis = check.axis_of("maxout", axis, x)
@@ -63,7 +75,7 @@ def maxout(x, pieces, axis=-1):
     return y, winner
 
 
-def maxout_backward(dy, winner, pieces, axis=-1):
+def maxout_backward(dy: ArrayLike, winner: ArrayLike, pieces: int, axis: int = -1) -> np.ndarray:
     """Gradient of `maxout`: dy goes to each group's winner, 0 to the rest.
 
     Parameters
@@ -77,7 +89,8 @@ def maxout_backward(dy, winner, pieces, axis=-1):
 
     Returns
     -------
-    ndarray of the shape of x
+    ndarray
+        Gradient with respect to x, of its shape.
 
     Raises
     ------
@@ -85,6 +98,13 @@ def maxout_backward(dy, winner, pieces, axis=-1):
         If winner or pieces are not integers.
     ValueError
         If the shapes differ or a winner is not in [0, pieces).
+
+    Examples
+    --------
+    >>> import fastnn as fnn
+    >>> _, winner = fnn.maxout([[1.0, 5.0, 2.0, 2.0]], 2)
+    >>> fnn.maxout_backward([[1.0, 1.0]], winner, 2)
+    array([[0., 1., 1., 0.]])
     """
     dy, winner = check.real_array("maxout_backward", "dy", dy), np.asarray(winner)
     axis = check.axis_of("maxout_backward", axis, dy, "dy")
@@ -162,7 +182,7 @@ def _glu_kernels(gate):
     return Kernel(f"glu_{gate}", _over_runs(forward)), Kernel(f"glu_{gate}_backward", _over_runs(backward))
 
 
-def glu(x, axis=-1, gate="sigmoid"):
+def glu(x: ArrayLike, axis: int = -1, gate: str = "sigmoid") -> np.ndarray:
     """Gated linear unit: a * gate(b), a and b the halves of x along an axis.
 
     When to use: in place of an activation in feed-forward blocks, whose first layer then has twice the outputs.
@@ -170,8 +190,9 @@ def glu(x, axis=-1, gate="sigmoid"):
     Parameters
     ----------
     x : array_like
+        Real numbers of any shape but ().
     axis : int, default -1
-        Of even length.
+        The axis to halve, of even length.
     gate : {"sigmoid", "relu", "gelu", "silu", "bilinear"}
         GLU, ReGLU, GEGLU, SwiGLU, and the product without an activation.
 
@@ -204,7 +225,7 @@ def glu(x, axis=-1, gate="sigmoid"):
     return y
 
 
-def glu_backward(dy, x, axis=-1, gate="sigmoid"):
+def glu_backward(dy: ArrayLike, x: ArrayLike, axis: int = -1, gate: str = "sigmoid") -> np.ndarray:
     """Gradient of `glu`: dy * gate(b) for the first half of x, dy * a * gate'(b) for the second.
 
     Parameters
@@ -214,12 +235,14 @@ def glu_backward(dy, x, axis=-1, gate="sigmoid"):
     x : array_like
         The input of the forward pass.
     axis : int, default -1
+        As given to `glu`.
     gate : str, default "sigmoid"
         As given to `glu`.
 
     Returns
     -------
-    ndarray of the shape of x
+    ndarray
+        Gradient with respect to x, of its shape.
 
     Raises
     ------
@@ -241,7 +264,7 @@ def glu_backward(dy, x, axis=-1, gate="sigmoid"):
     return dx
 
 
-def _halved(function, x, axis, gate):
+def _halved(function: str, x: Any, axis: Any, gate: str) -> tuple[np.ndarray, tuple[int, ...], int, str]:
     """(x in C order, the shape of y, elements that y has of a half in a row, the gate)."""
     x = check.real_array(function, "x", x)
     axis = check.axis_of(function, axis, x)
@@ -258,18 +281,28 @@ def _run_glu(direction, gate, x, dy, out, run, count):
         launch(kernel[x.dtype.char], -(-count // CHUNK), int(count * _GLU_NS), x, dy, out, run, count)
 
 
-def bias_activation(x, bias, activation="relu", axis=-1, out=None):
-    """f(x + bias) in one pass over x.
+def bias_activation(
+    x: ArrayLike, bias: ArrayLike, activation: ActivationLike = "relu", axis: int = -1, out: Out = None
+) -> np.ndarray:
+    """Add a bias and apply an activation, f(x + bias), in one pass over x.
 
     Parameters
     ----------
     x : array_like
+        Real numbers of any shape but ().
     bias : array_like of shape (C,)
         One value for each channel along `axis`.
     activation : str, callable or tuple
-        As `fastnn.activation` takes it.
+        What f is, as `fastnn.activation` takes it.
     axis : int, default -1
+        The channels' axis.
     out : ndarray, optional
+        Receives the result; may be x itself.
+
+    Returns
+    -------
+    ndarray
+        Of x's shape.
 
     Raises
     ------
@@ -277,13 +310,28 @@ def bias_activation(x, bias, activation="relu", axis=-1, out=None):
         If an array is not real, or activation no activation.
     ValueError
         If bias does not match the axis, or the activation's name is unknown.
+
+    Examples
+    --------
+    >>> import fastnn as fnn
+    >>> fnn.bias_activation([[-1.0, 2.0]], [0.5, 0.5])
+    array([[0. , 2.5]])
     """
     x, bias, fused, parameters = _fused("bias_activation", x, bias, activation, axis)
     return fused[0](x, bias, *parameters, out=out)
 
 
-def bias_activation_backward(dy, x, bias, activation="relu", axis=-1):
+def bias_activation_backward(
+    dy: ArrayLike, x: ArrayLike, bias: ArrayLike, activation: ActivationLike = "relu", axis: int = -1
+) -> tuple[np.ndarray, np.ndarray]:
     """Gradients of `bias_activation`: dx = dy * f'(x + bias) and dbias, its sum over all axes but `axis`.
+
+    Parameters
+    ----------
+    dy : array_like
+        Gradient of the loss with respect to the output, of x's shape.
+    x, bias, activation, axis
+        As given to `bias_activation`.
 
     Returns
     -------
@@ -295,6 +343,14 @@ def bias_activation_backward(dy, x, bias, activation="relu", axis=-1):
     ------
     TypeError, ValueError
         As `bias_activation`; also if dy's shape is not x's.
+
+    Examples
+    --------
+    >>> import fastnn as fnn
+    >>> dx, dbias = fnn.bias_activation_backward([[1.0, 1.0], [1.0, 1.0]], [[-1.0, 2.0], [3.0, 4.0]], [0.5, 0.5])
+    >>> dx, dbias
+    (array([[0., 1.],
+           [1., 1.]]), array([1., 2.]))
     """
     name = "bias_activation_backward"
     x, bias, fused, parameters = _fused(name, x, bias, activation, axis)
@@ -318,7 +374,9 @@ def bias_activation_backward(dy, x, bias, activation="relu", axis=-1):
 _SLAB = 1 << 16
 
 
-def _fused(function: str, x, bias, activation, axis):
+def _fused(
+    function: str, x: Any, bias: Any, activation: Any, axis: Any
+) -> tuple[np.ndarray, np.ndarray, tuple[np.ufunc, np.ufunc], tuple[float, ...]]:
     """x, bias in a shape that broadcasts, the fused (forward, backward), their parameters."""
     x, bias = check.real_array(function, "x", x), check.real_array(function, "bias", bias)
     axis = check.axis_of(function, axis, x)

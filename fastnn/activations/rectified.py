@@ -46,6 +46,12 @@ def relu(x):
     References
     ----------
     Nair and Hinton, Rectified linear units improve restricted Boltzmann machines, ICML 2010.
+
+    Examples
+    --------
+    >>> import fastnn as fnn
+    >>> fnn.relu([-2.0, 0.0, 2.0])
+    array([0., 0., 2.])
     """
     return 0.0 if x <= 0.0 else x
 
@@ -64,6 +70,12 @@ def relu6(x):
     References
     ----------
     Krizhevsky, Convolutional deep belief networks on CIFAR-10, 2010.
+
+    Examples
+    --------
+    >>> import fastnn as fnn
+    >>> fnn.relu6([-2.0, 2.0, 8.0])
+    array([0., 2., 6.])
     """
     return 0.0 if x <= 0.0 else (6.0 if x >= 6.0 else x)
 
@@ -85,6 +97,12 @@ def leaky_relu(x, negative_slope=0.01):
     References
     ----------
     Maas, Hannun and Ng, Rectifier nonlinearities improve neural network acoustic models, ICML 2013.
+
+    Examples
+    --------
+    >>> import fastnn as fnn
+    >>> fnn.leaky_relu([-2.0, 0.0, 2.0], 0.1)
+    array([-0.2,  0. ,  2. ])
     """
     return x if x > 0.0 else negative_slope * x
 
@@ -98,7 +116,17 @@ def threshold(x, threshold, value):
     """Replace what does not exceed a threshold: value if x <= threshold else x.
 
     The derivative is 1 above the threshold and 0 elsewhere, at the threshold too. With value 0 this is the
-    thresholded rectifier of Konda, Memisevic and Krueger, Zero-bias autoencoders, ICLR 2015.
+    thresholded rectifier.
+
+    References
+    ----------
+    Konda, Memisevic and Krueger, Zero-bias autoencoders and the benefits of co-adapting features, ICLR 2015.
+
+    Examples
+    --------
+    >>> import fastnn as fnn
+    >>> fnn.threshold([0.5, 1.0, 1.5], 1.0, 0.0)
+    array([0. , 0. , 1.5])
     """
     return value if x <= threshold else x
 
@@ -125,6 +153,12 @@ def elu(x, alpha=1.0):
     ----------
     Clevert, Unterthiner and Hochreiter, Fast and accurate deep network learning by exponential linear units
     (ELUs), ICLR 2016.
+
+    Examples
+    --------
+    >>> import fastnn as fnn
+    >>> fnn.elu([-2.0, 0.0, 2.0]).round(4)
+    array([-0.8647,  0.    ,  2.    ])
     """
     return x if x > 0.0 else alpha * m.expm1(x)
 
@@ -152,6 +186,12 @@ def selu(x):
     References
     ----------
     Klambauer, Unterthiner, Mayr and Hochreiter, Self-normalizing neural networks, NeurIPS 2017.
+
+    Examples
+    --------
+    >>> import fastnn as fnn
+    >>> fnn.selu([-2.0, 0.0, 2.0]).round(4)
+    array([-1.5202,  0.    ,  2.1014])
     """
     return SELU_SCALE * x if x > 0.0 else SELU_SCALE_ALPHA * m.expm1(x)
 
@@ -177,6 +217,12 @@ def celu(x, alpha=1.0):
     References
     ----------
     Barron, Continuously differentiable exponential linear units, 2017, arXiv:1704.07483.
+
+    Examples
+    --------
+    >>> import fastnn as fnn
+    >>> fnn.celu([-2.0, 0.0, 2.0], 0.5).round(4)
+    array([-0.4908,  0.    ,  2.    ])
     """
     quotient = x / alpha
     # A large alpha makes the quotient subnormal, with few bits left; the result is x itself there.

@@ -29,6 +29,12 @@ def hardshrink(x, lambd=0.5):
     References
     ----------
     Donoho and Johnstone, Ideal spatial adaptation by wavelet shrinkage, Biometrika 1994.
+
+    Examples
+    --------
+    >>> import fastnn as fnn
+    >>> fnn.hardshrink([-2.0, 0.5, 0.75])
+    array([-2.  ,  0.  ,  0.75])
     """
     return 0.0 if abs(x) <= lambd else x
 
@@ -42,6 +48,12 @@ def softshrink(x, lambd=0.5):
     References
     ----------
     Donoho, De-noising by soft-thresholding, IEEE Transactions on Information Theory 1995.
+
+    Examples
+    --------
+    >>> import fastnn as fnn
+    >>> fnn.softshrink([-2.0, 0.5, 0.75])
+    array([-1.5 ,  0.  ,  0.25])
     """
     return x - lambd if x > lambd else (x + lambd if x < -lambd else (0.0 if abs(x) <= lambd else x))
 
@@ -124,6 +136,12 @@ def tanhshrink(x):
 
     Range (-inf, inf), about x**3 / 3 near 0 and without the cancellation of the formula there. The derivative
     is tanh(x)**2.
+
+    Examples
+    --------
+    >>> import fastnn as fnn
+    >>> fnn.tanhshrink([-2.0, 0.0, 2.0]).round(4)
+    array([-1.036,  0.   ,  1.036])
     """
     return _TANHSHRINK(x)
 

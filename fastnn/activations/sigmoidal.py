@@ -48,6 +48,12 @@ def sigmoid(x):
     References
     ----------
     Rumelhart, Hinton and Williams, Learning representations by back-propagating errors, Nature 1986.
+
+    Examples
+    --------
+    >>> import fastnn as fnn
+    >>> fnn.sigmoid([-2.0, 0.0, 2.0]).round(4)
+    array([0.1192, 0.5   , 0.8808])
     """
     return m.sigmoid(x)
 
@@ -61,6 +67,12 @@ def log_sigmoid(x):
     """Logarithm of the logistic function: -softplus(-x) = -log1p(exp(-x)).
 
     Range (-inf, 0), accurate where sigmoid(x) rounds to 0 or 1. The derivative is sigmoid(-x).
+
+    Examples
+    --------
+    >>> import fastnn as fnn
+    >>> fnn.log_sigmoid([-2.0, 0.0, 2.0]).round(4)
+    array([-2.1269, -0.6931, -0.1269])
     """
     return -m.softplus(-x)
 
@@ -84,6 +96,12 @@ def hard_sigmoid(x):
     ----------
     Courbariaux, Bengio and David, BinaryConnect, NeurIPS 2015; with slope 1/6 in Howard et al., Searching for
     MobileNetV3, ICCV 2019.
+
+    Examples
+    --------
+    >>> import fastnn as fnn
+    >>> fnn.hard_sigmoid([-3.0, 0.0, 1.5])
+    array([0.  , 0.5 , 0.75])
     """
     return 0.0 if x <= -3.0 else (1.0 if x >= 3.0 else hard_ramp(x))
 
@@ -113,6 +131,12 @@ def tanh(x):
     References
     ----------
     LeCun, Bottou, Orr and Mueller, Efficient backprop, 1998.
+
+    Examples
+    --------
+    >>> import fastnn as fnn
+    >>> fnn.tanh([-2.0, 0.0, 2.0]).round(4)
+    array([-0.964,  0.   ,  0.964])
     """
     return m.tanh(x)
 
@@ -130,6 +154,12 @@ def hard_tanh(x, min_val=-1.0, max_val=1.0):
     References
     ----------
     Collobert, Large scale machine learning, 2004.
+
+    Examples
+    --------
+    >>> import fastnn as fnn
+    >>> fnn.hard_tanh([-2.0, 0.5, 2.0])
+    array([-1. ,  0.5,  1. ])
     """
     above = min_val if x <= min_val else x
     return max_val if above >= max_val else above
@@ -164,6 +194,12 @@ def softsign(x):
     References
     ----------
     Bergstra, Desjardins, Lamblin and Bengio, Quadratic polynomials learn better image features, 2009.
+
+    Examples
+    --------
+    >>> import fastnn as fnn
+    >>> fnn.softsign([-1.0, 0.0, 3.0])
+    array([-0.5 ,  0.  ,  0.75])
     """
     # Beyond 1e30 the quotient is 1 already: the clip spares infinity over infinity.
     clipped = 1e30 if x > 1e30 else (-1e30 if x < -1e30 else x)

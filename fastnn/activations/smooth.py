@@ -55,6 +55,12 @@ def softplus(x, beta=1.0):
     ----------
     Dugas, Bengio, Belisle, Nadeau and Garcia, Incorporating second-order functional knowledge for better option
     pricing, NeurIPS 2000.
+
+    Examples
+    --------
+    >>> import fastnn as fnn
+    >>> fnn.softplus([-2.0, 0.0, 2.0]).round(4)
+    array([0.1269, 0.6931, 2.1269])
     """
     high = beta * x
     y = m.softplus(high)
@@ -118,6 +124,12 @@ def silu(x):
     ----------
     Elfwing, Uchibe and Doya, Sigmoid-weighted linear units for neural network function approximation in
     reinforcement learning, Neural Networks 2018; Ramachandran, Zoph and Le, Searching for activation functions, 2017.
+
+    Examples
+    --------
+    >>> import fastnn as fnn
+    >>> fnn.silu([-2.0, 0.0, 2.0]).round(4)
+    array([-0.2384,  0.    ,  1.7616])
     """
     return _SILU(x)
 
@@ -165,6 +177,12 @@ def quick_gelu(x):
     References
     ----------
     Hendrycks and Gimpel, Gaussian error linear units (GELUs), 2016, arXiv:1606.08415.
+
+    Examples
+    --------
+    >>> import fastnn as fnn
+    >>> fnn.quick_gelu([-2.0, 0.0, 2.0]).round(4)
+    array([-0.0643,  0.    ,  1.9357])
     """
     return _QUICK_GELU(x)
 
@@ -230,6 +248,12 @@ def gelu_tanh(x):
     References
     ----------
     Hendrycks and Gimpel, Gaussian error linear units (GELUs), 2016, arXiv:1606.08415.
+
+    Examples
+    --------
+    >>> import fastnn as fnn
+    >>> fnn.gelu_tanh([-2.0, 0.0, 2.0]).round(4)
+    array([-0.0454,  0.    ,  1.9546])
     """
     return _GELU_TANH(x)
 
@@ -248,6 +272,12 @@ def gelu(x):
     References
     ----------
     Hendrycks and Gimpel, Gaussian error linear units (GELUs), 2016, arXiv:1606.08415.
+
+    Examples
+    --------
+    >>> import fastnn as fnn
+    >>> fnn.gelu([-2.0, 0.0, 2.0]).round(4)
+    array([-0.0455,  0.    ,  1.9545])
     """
     return m.gelu(x)
 
@@ -295,14 +325,20 @@ def _mish_derivative(x):
 
 @activation(derivative=_mish_derivative)
 def mish(x):
-    """x * tanh(softplus(x)).
+    """Self-regularised smooth rectifier: x * tanh(softplus(x)).
 
     Range [-0.3088, inf), minimum at x = -1.192. One exponential: tanh(softplus(x)) = n / (n + 2) with
-    n = exp(x) * (exp(x) + 2).
+    n = exp(x) * (exp(x) + 2). With t = tanh(softplus(x)) the derivative is t + x * sigmoid(x) * (1 - t**2).
 
     References
     ----------
     Misra, Mish: a self regularized non-monotonic activation function, BMVC 2020.
+
+    Examples
+    --------
+    >>> import fastnn as fnn
+    >>> fnn.mish([-2.0, 0.0, 2.0]).round(4)
+    array([-0.2525,  0.    ,  1.944 ])
     """
     return _MISH(x)
 
@@ -328,6 +364,12 @@ def hard_swish(x):
     References
     ----------
     Howard et al., Searching for MobileNetV3, ICCV 2019.
+
+    Examples
+    --------
+    >>> import fastnn as fnn
+    >>> fnn.hard_swish([-4.0, 1.0, 4.0]).round(4)
+    array([-0.    ,  0.6667,  4.    ])
     """
     return -0.0 if x <= -3.0 else (x if x >= 3.0 else x * hard_ramp(x))
 
@@ -377,6 +419,12 @@ def squareplus(x, b=4.0):
     References
     ----------
     Barron, Squareplus: a softplus-like algebraic rectifier, 2021, arXiv:2112.11687.
+
+    Examples
+    --------
+    >>> import fastnn as fnn
+    >>> fnn.squareplus([-1.5, 0.0, 1.5])
+    array([0.5, 1. , 2. ])
     """
     return _SQUAREPLUS(x, b)
 

@@ -5,10 +5,12 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from .._engine import check
 from .._engine.fused import launch
 from .._engine.geometry import contiguous
+from ..typing import Out
 from ._softmax_lines import (
     Gradient,
     Normalising,
@@ -24,7 +26,7 @@ from ._softmax_lines import (
 __all__ = ["log_softmax", "log_softmax_backward", "logsumexp", "softmax", "softmax_backward"]
 
 
-def softmax(x: Any, axis: int = -1, *, out: Any = None) -> Any:
+def softmax(x: ArrayLike, axis: int = -1, *, out: Out = None) -> np.ndarray:
     """Probabilities from logits: exp(x) / sum(exp(x)) along an axis.
 
     Within 2.5 ulp in float32 (3 in float64) however small the result is. A line that is all -inf, or has a +inf or a
@@ -64,7 +66,7 @@ def softmax(x: Any, axis: int = -1, *, out: Any = None) -> Any:
     return _normalised("softmax", softmax_lines, x, axis, out)
 
 
-def softmax_backward(dy: Any, y: Any, axis: int = -1, *, out: Any = None) -> Any:
+def softmax_backward(dy: ArrayLike, y: ArrayLike, axis: int = -1, *, out: Out = None) -> np.ndarray:
     """Gradient of `softmax`: y * (dy - sum(dy * y)) along an axis.
 
     Parameters
@@ -97,7 +99,7 @@ def softmax_backward(dy: Any, y: Any, axis: int = -1, *, out: Any = None) -> Any
     return _gradient("softmax_backward", softmax_gradient, dy, y, axis, out)
 
 
-def log_softmax(x: Any, axis: int = -1, *, out: Any = None) -> Any:
+def log_softmax(x: ArrayLike, axis: int = -1, *, out: Out = None) -> np.ndarray:
     """Logarithm of `softmax`: x - log(sum(exp(x))) along an axis.
 
     Within 2.5 ulp in float32 (4 in float64), and where it is nearly 0 within 1e-15 absolutely. A line that is all -inf,
@@ -120,6 +122,11 @@ def log_softmax(x: Any, axis: int = -1, *, out: Any = None) -> Any:
     TypeError, ValueError
         As `softmax`.
 
+    References
+    ----------
+    Blanchard, Higham and Higham, Accurately computing the log-sum-exp and softmax functions, IMA Journal of Numerical
+    Analysis 2021.
+
     Examples
     --------
     >>> import fastnn as fnn
@@ -129,7 +136,7 @@ def log_softmax(x: Any, axis: int = -1, *, out: Any = None) -> Any:
     return _normalised("log_softmax", log_softmax_lines, x, axis, out)
 
 
-def log_softmax_backward(dy: Any, y: Any, axis: int = -1, *, out: Any = None) -> Any:
+def log_softmax_backward(dy: ArrayLike, y: ArrayLike, axis: int = -1, *, out: Out = None) -> np.ndarray:
     """Gradient of `log_softmax`: dy - exp(y) * sum(dy) along an axis.
 
     Parameters
@@ -162,7 +169,7 @@ def log_softmax_backward(dy: Any, y: Any, axis: int = -1, *, out: Any = None) ->
     return _gradient("log_softmax_backward", log_softmax_gradient, dy, y, axis, out)
 
 
-def logsumexp(x: Any, axis: Any = -1, keepdims: bool = False) -> Any:
+def logsumexp(x: ArrayLike, axis: int | tuple[int, ...] | None = -1, keepdims: bool = False) -> Any:
     """log(sum(exp(x))) over one or more axes, without overflow: a smooth maximum.
 
     Parameters
@@ -184,6 +191,11 @@ def logsumexp(x: Any, axis: Any = -1, keepdims: bool = False) -> Any:
         If x is not real, or axis no integer.
     ValueError
         If x has no such axis, or one is given twice.
+
+    References
+    ----------
+    Blanchard, Higham and Higham, Accurately computing the log-sum-exp and softmax functions, IMA Journal of Numerical
+    Analysis 2021.
 
     Examples
     --------

@@ -65,14 +65,14 @@ class BatchNorm(_Norm):
         self.running = np.zeros(units, np.float32), np.ones(units, np.float32)
 
     def forward(self, h: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, Any]:
-        return fnn.batch_norm_forward(h, **self.params, running_mean=self.running[0], running_var=self.running[1],
-                                      activation=self.activation)  # fmt: skip
+        gamma, beta = self.params["gamma"], self.params["beta"]
+        return fnn.batch_norm_forward(h, gamma, beta, *self.running, activation=self.activation)
 
     def predict(self, h: np.ndarray) -> np.ndarray:
         gamma, beta = self.params["gamma"], self.params["beta"]
         return fnn.batch_norm_inference(h, gamma, beta, *self.running, activation=self.activation)
 
-    def backward(self, dy: np.ndarray, cache: Any) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    def backward(self, dy: np.ndarray, cache: Any) -> tuple[np.ndarray, dict[str, Any]]:
         dh, dgamma, dbeta = fnn.batch_norm_backward(dy, cache, out=dy)
         return dh, {"gamma": dgamma, "beta": dbeta}
 
@@ -81,12 +81,12 @@ class LayerNorm(_Norm):
     """Layer norm with an activation fused in."""
 
     def forward(self, h: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, Any]:
-        return fnn.layer_norm_forward(h, **self.params, activation=self.activation)
+        return fnn.layer_norm_forward(h, self.params["gamma"], self.params["beta"], activation=self.activation)
 
     def predict(self, h: np.ndarray) -> np.ndarray:
-        return fnn.layer_norm_forward(h, **self.params, activation=self.activation)[0]
+        return fnn.layer_norm_forward(h, self.params["gamma"], self.params["beta"], activation=self.activation)[0]
 
-    def backward(self, dy: np.ndarray, cache: Any) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    def backward(self, dy: np.ndarray, cache: Any) -> tuple[np.ndarray, dict[str, Any]]:
         dh, dgamma, dbeta = fnn.layer_norm_backward(dy, cache)
         return dh, {"gamma": dgamma, "beta": dbeta}
 

@@ -33,9 +33,7 @@ def kernels() -> list[tuple[str, Callable[[], None]]]:
     """(name, function that loads or compiles it) of every kernel of the package; none where the JIT is off."""
     if not loops.JIT:
         return []
-    for name in fnn.activations.__all__:
-        getattr(fnn.activations, name)
-    for name in (*fnn.__all__, "softmax"):
+    for name in dir(fnn):
         getattr(fnn, name)
     plain = ufuncs.IDENTITY
     for passes in (_runs, _columns):

@@ -1,14 +1,16 @@
 """Dropout of what belongs together: whole channels, whole samples."""
 
-from typing import Any
+import numpy as np
+from numpy.typing import ArrayLike
 
+from ..typing import Out, Rng
 from . import _drawing
 from ._drawing import DropoutCache
 
 
 def spatial_dropout_forward(
-    x: Any, p: float = 0.5, *, axis: int = 1, rng: Any = None, out: Any = None
-) -> tuple[Any, DropoutCache]:
+    x: ArrayLike, p: float = 0.5, *, axis: int = 1, rng: Rng = None, out: Out = None
+) -> tuple[np.ndarray, DropoutCache]:
     """Dropout of whole channels: ``y = mask * x / (1 - p)``, each channel of each sample dropped with probability p.
 
     Parameters
@@ -52,7 +54,7 @@ def spatial_dropout_forward(
     return _drawing.forward("spatial_dropout_forward", "spatial_dropout", x, p, rng, out, axis)
 
 
-def spatial_dropout_backward(dy: Any, cache: DropoutCache, *, out: Any = None) -> Any:
+def spatial_dropout_backward(dy: ArrayLike, cache: DropoutCache, *, out: Out = None) -> np.ndarray:
     """Gradient of `spatial_dropout_forward`: ``dx = mask * dy / (1 - p)``.
 
     Parameters
@@ -86,7 +88,9 @@ def spatial_dropout_backward(dy: Any, cache: DropoutCache, *, out: Any = None) -
     return _drawing.backward("spatial_dropout_backward", "spatial_dropout", dy, cache, out)
 
 
-def drop_path_forward(x: Any, p: float = 0.5, *, rng: Any = None, out: Any = None) -> tuple[Any, DropoutCache]:
+def drop_path_forward(
+    x: ArrayLike, p: float = 0.5, *, rng: Rng = None, out: Out = None
+) -> tuple[np.ndarray, DropoutCache]:
     """Stochastic depth: ``y = mask * x / (1 - p)``, each sample (axis 0) dropped as a whole with probability p.
 
     Used on a residual branch, which a dropped sample then skips.
@@ -132,7 +136,7 @@ def drop_path_forward(x: Any, p: float = 0.5, *, rng: Any = None, out: Any = Non
     return _drawing.forward("drop_path_forward", "drop_path", x, p, rng, out, 0)
 
 
-def drop_path_backward(dy: Any, cache: DropoutCache, *, out: Any = None) -> Any:
+def drop_path_backward(dy: ArrayLike, cache: DropoutCache, *, out: Out = None) -> np.ndarray:
     """Gradient of `drop_path_forward`: ``dx = mask * dy / (1 - p)``.
 
     Parameters

@@ -1,14 +1,16 @@
 """Dropout of single elements, and noise on them: dropout, alpha dropout, Gaussian dropout."""
 
-from typing import Any
-
 import numpy as np
+from numpy.typing import ArrayLike
 
+from ..typing import Out, Rng
 from . import _drawing
 from ._drawing import DropoutCache
 
 
-def dropout_forward(x: Any, p: float = 0.5, *, rng: Any = None, out: Any = None) -> tuple[Any, DropoutCache]:
+def dropout_forward(
+    x: ArrayLike, p: float = 0.5, *, rng: Rng = None, out: Out = None
+) -> tuple[np.ndarray, DropoutCache]:
     """Inverted dropout: ``y = mask * x / (1 - p)``, with P(mask = 0) = p.
 
     Parameters
@@ -52,7 +54,7 @@ def dropout_forward(x: Any, p: float = 0.5, *, rng: Any = None, out: Any = None)
     return _drawing.forward("dropout_forward", "dropout", x, p, rng, out)
 
 
-def dropout_backward(dy: Any, cache: DropoutCache, *, out: Any = None) -> Any:
+def dropout_backward(dy: ArrayLike, cache: DropoutCache, *, out: Out = None) -> np.ndarray:
     """Gradient of `dropout_forward`: ``dx = mask * dy / (1 - p)``, with the mask made again from `cache`.
 
     Parameters
@@ -87,7 +89,7 @@ def dropout_backward(dy: Any, cache: DropoutCache, *, out: Any = None) -> Any:
 
 
 def dropout_mask(cache: DropoutCache) -> np.ndarray:
-    """The mask of a call of any dropout.
+    """The mask of a call of `dropout_forward` or of any other dropout.
 
     Parameters
     ----------
@@ -113,7 +115,9 @@ def dropout_mask(cache: DropoutCache) -> np.ndarray:
     return _drawing.mask(_drawing.checked("dropout_mask", cache))
 
 
-def alpha_dropout_forward(x: Any, p: float = 0.5, *, rng: Any = None, out: Any = None) -> tuple[Any, DropoutCache]:
+def alpha_dropout_forward(
+    x: ArrayLike, p: float = 0.5, *, rng: Rng = None, out: Out = None
+) -> tuple[np.ndarray, DropoutCache]:
     """Dropout for networks of SELU: ``y = a * (x if kept else alpha') + b``, with P(dropped) = p.
 
     alpha' = -1.7580993408473766 is SELU's limit at -infinity, ``a = ((1 - p) * (1 + p * alpha'**2)) ** -0.5`` and
@@ -157,7 +161,7 @@ def alpha_dropout_forward(x: Any, p: float = 0.5, *, rng: Any = None, out: Any =
     return _drawing.forward("alpha_dropout_forward", "alpha_dropout", x, p, rng, out)
 
 
-def alpha_dropout_backward(dy: Any, cache: DropoutCache, *, out: Any = None) -> Any:
+def alpha_dropout_backward(dy: ArrayLike, cache: DropoutCache, *, out: Out = None) -> np.ndarray:
     """Gradient of `alpha_dropout_forward`: ``dx = a * dy`` where kept, else 0.
 
     Parameters
@@ -191,7 +195,9 @@ def alpha_dropout_backward(dy: Any, cache: DropoutCache, *, out: Any = None) -> 
     return _drawing.backward("alpha_dropout_backward", "alpha_dropout", dy, cache, out)
 
 
-def gaussian_dropout_forward(x: Any, p: float = 0.5, *, rng: Any = None, out: Any = None) -> tuple[Any, DropoutCache]:
+def gaussian_dropout_forward(
+    x: ArrayLike, p: float = 0.5, *, rng: Rng = None, out: Out = None
+) -> tuple[np.ndarray, DropoutCache]:
     """Multiplicative noise with the mean and variance of dropout's: ``y = x * (1 + sqrt(p / (1 - p)) * z)``.
 
     z is standard normal, drawn for each element (Box and Muller's transform of two Philox words).
@@ -234,7 +240,7 @@ def gaussian_dropout_forward(x: Any, p: float = 0.5, *, rng: Any = None, out: An
     return _drawing.forward("gaussian_dropout_forward", "gaussian_dropout", x, p, rng, out)
 
 
-def gaussian_dropout_backward(dy: Any, cache: DropoutCache, *, out: Any = None) -> Any:
+def gaussian_dropout_backward(dy: ArrayLike, cache: DropoutCache, *, out: Out = None) -> np.ndarray:
     """Gradient of `gaussian_dropout_forward`: dy times the factors that x was multiplied by.
 
     Parameters

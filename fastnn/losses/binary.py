@@ -3,11 +3,13 @@
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from .._engine import check
 from .._engine.primitives import fma
 from .._engine.simd_math import log, log1p
 from .._engine.vectors import LANES
+from ..typing import Reduction
 from . import _logistic
 from ._elementwise import NO_PARAMETERS, Fused, evaluate, nonnegative, operands
 
@@ -96,12 +98,12 @@ def _weights(name: str, dtype: np.dtype, shape: tuple[int, ...], **given: Any) -
 
 
 def binary_cross_entropy_with_logits(
-    logits: Any,
-    targets: Any,
+    logits: ArrayLike,
+    targets: ArrayLike,
     *,
-    pos_weight: Any = None,
-    weight: Any = None,
-    reduction: str = "mean",
+    pos_weight: ArrayLike | None = None,
+    weight: ArrayLike | None = None,
+    reduction: Reduction = "mean",
     return_grad: bool = True,
 ) -> Any:
     """Binary cross-entropy of p = sigmoid(logits): ``weight * (-pos_weight t log(p) - (1 - t) log(1 - p))``.
@@ -139,6 +141,10 @@ def binary_cross_entropy_with_logits(
     TypeError
         An argument of an unsuitable type.
 
+    References
+    ----------
+    Bishop, Pattern recognition and machine learning, 2006, section 4.3.2.
+
     Examples
     --------
     >>> import fastnn as fnn
@@ -155,7 +161,12 @@ def binary_cross_entropy_with_logits(
 
 
 def binary_cross_entropy(
-    p: Any, targets: Any, *, weight: Any = None, reduction: str = "mean", return_grad: bool = True
+    p: ArrayLike,
+    targets: ArrayLike,
+    *,
+    weight: ArrayLike | None = None,
+    reduction: Reduction = "mean",
+    return_grad: bool = True,
 ) -> Any:
     """Binary cross-entropy of probabilities: ``weight * (-t log(p) - (1 - t) log(1 - p))``, no logarithm below -100.
 
@@ -190,6 +201,10 @@ def binary_cross_entropy(
     TypeError
         An argument of an unsuitable type.
 
+    References
+    ----------
+    Bishop, Pattern recognition and machine learning, 2006, section 4.3.2.
+
     Examples
     --------
     >>> import fastnn as fnn
@@ -207,12 +222,12 @@ def binary_cross_entropy(
 
 
 def focal(
-    logits: Any,
-    targets: Any,
+    logits: ArrayLike,
+    targets: ArrayLike,
     *,
     gamma: float = 2.0,
     alpha: float | None = None,
-    reduction: str = "mean",
+    reduction: Reduction = "mean",
     return_grad: bool = True,
 ) -> Any:
     """Focal loss of p = sigmoid(logits): cross-entropy times ``alpha_t * miss^gamma``.
@@ -271,7 +286,7 @@ def focal(
     return evaluate("focal", fused, logits, targets, reduction, return_grad, parameters, _NAMES)
 
 
-def hinge(scores: Any, targets: Any, *, reduction: str = "mean", return_grad: bool = True) -> Any:
+def hinge(scores: ArrayLike, targets: ArrayLike, *, reduction: Reduction = "mean", return_grad: bool = True) -> Any:
     """Binary hinge loss: ``max(0, 1 - t s)``, of gradient -t where that is above 0, else 0.
 
     When to use: support vector machines; scores well on the right side cost nothing.

@@ -3,11 +3,13 @@
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from .._engine import check
 from .._engine.fused import launch
 from .._engine.geometry import contiguous
 from .._engine.lines import LineKernel
+from ..typing import Reduction
 from ._class_lines import cross_entropy, hinge, nll_of_labels, nll_of_targets, smoothed_cross_entropy
 from ._elementwise import REDUCTIONS, scalar
 from ._labels import SampleKernel, sum_of_weights
@@ -16,14 +18,14 @@ _INT64 = np.dtype(np.int64)
 
 
 def softmax_cross_entropy(
-    logits: Any,
-    labels: Any,
+    logits: ArrayLike,
+    labels: ArrayLike,
     *,
     axis: int = -1,
-    weight: Any = None,
+    weight: ArrayLike | None = None,
     ignore_index: int | None = None,
     label_smoothing: float = 0.0,
-    reduction: str = "mean",
+    reduction: Reduction = "mean",
     return_grad: bool = True,
 ) -> Any:
     """Cross-entropy of softmax(logits) and the labels: ``loss = -sum_c w_c t_c log softmax(logits)_c``.
@@ -88,14 +90,14 @@ def softmax_cross_entropy(
 
 
 def nll_loss(
-    log_probs: Any,
-    labels: Any,
+    log_probs: ArrayLike,
+    labels: ArrayLike,
     *,
     axis: int = -1,
-    weight: Any = None,
+    weight: ArrayLike | None = None,
     ignore_index: int | None = None,
     label_smoothing: float = 0.0,
-    reduction: str = "mean",
+    reduction: Reduction = "mean",
     return_grad: bool = True,
 ) -> Any:
     """Negative log-likelihood of the labels: ``loss = -sum_c w_c t_c log_probs_c``, as for `softmax_cross_entropy`.
@@ -138,12 +140,12 @@ def nll_loss(
 
 
 def multiclass_hinge(
-    scores: Any,
-    labels: Any,
+    scores: ArrayLike,
+    labels: ArrayLike,
     *,
     margin: float = 1.0,
     axis: int = -1,
-    reduction: str = "mean",
+    reduction: Reduction = "mean",
     return_grad: bool = True,
 ) -> Any:
     """The loss of a multiclass SVM: ``loss = sum_j max(0, s_j - s_y + margin)`` over the wrong classes j.

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from .._engine import check
 from .._engine.geometry import contiguous
@@ -86,7 +87,7 @@ def _penalty(name: str, kernels: tuple[Fused, Fused], w: Any, accumulate_into: A
     return penalty, into
 
 
-def l1_penalty(w: Any, strength: float, accumulate_into: np.ndarray | None = None) -> Any:
+def l1_penalty(w: ArrayLike, strength: float, accumulate_into: np.ndarray | None = None) -> Any:
     """Lasso penalty, ``strength * sum(|w|)``, and its gradient ``strength * sign(w)``, 0 at 0.
 
     When to use: it drives weights to exactly 0, for sparse models.
@@ -129,7 +130,7 @@ def l1_penalty(w: Any, strength: float, accumulate_into: np.ndarray | None = Non
     return _penalty("l1_penalty", _L1, w, accumulate_into, (strength, 0.0, 0.0))
 
 
-def l2_penalty(w: Any, strength: float, accumulate_into: np.ndarray | None = None) -> Any:
+def l2_penalty(w: ArrayLike, strength: float, accumulate_into: np.ndarray | None = None) -> Any:
     """Ridge penalty, ``strength / 2 * sum(w^2)``, and its gradient ``strength * w``.
 
     When to use: the ordinary regularisation, which shrinks large weights most; weight decay as a term of the loss.
@@ -173,7 +174,7 @@ def l2_penalty(w: Any, strength: float, accumulate_into: np.ndarray | None = Non
     return _penalty("l2_penalty", _L2, w, accumulate_into, (strength, 0.0, 0.0))
 
 
-def elastic_net_penalty(w: Any, l1: float, l2: float, accumulate_into: np.ndarray | None = None) -> Any:
+def elastic_net_penalty(w: ArrayLike, l1: float, l2: float, accumulate_into: np.ndarray | None = None) -> Any:
     """`l1_penalty` of strength l1 plus `l2_penalty` of strength l2, in one pass.
 
     ``l1 * sum(|w|) + l2 / 2 * sum(w^2)``, of gradient ``l1 * sign(w) + l2 * w``. When to use: sparse weights where

@@ -3,8 +3,11 @@
 from math import inf
 from typing import Any
 
+from numpy.typing import ArrayLike
+
 from .._engine import simd_math
 from .._engine.primitives import fma
+from ..typing import Reduction
 from ._elementwise import NO_PARAMETERS, Fused, evaluate, nonnegative
 
 _LOG2 = 0.6931471805599453
@@ -102,7 +105,7 @@ _KL_DIV = Fused("kl_div", _divergence, _divergence_gradient, work=1.0, exact=Tru
 # --- losses ----------------------------------------------------------------------------------------------------------
 
 
-def mse(prediction: Any, target: Any, *, reduction: str = "mean", return_grad: bool = True) -> Any:
+def mse(prediction: ArrayLike, target: ArrayLike, *, reduction: Reduction = "mean", return_grad: bool = True) -> Any:
     """Mean squared error: ``d^2``, d = prediction - target, of gradient ``2 d``.
 
     When to use: regression with errors that are roughly normal; outliers count by their square.
@@ -143,7 +146,7 @@ def mse(prediction: Any, target: Any, *, reduction: str = "mean", return_grad: b
     return evaluate("mse", _MSE, prediction, target, reduction, return_grad)
 
 
-def mae(prediction: Any, target: Any, *, reduction: str = "mean", return_grad: bool = True) -> Any:
+def mae(prediction: ArrayLike, target: ArrayLike, *, reduction: Reduction = "mean", return_grad: bool = True) -> Any:
     """Mean absolute error: ``|d|``, d = prediction - target, of gradient ``sign(d)``, 0 at d = 0.
 
     When to use: regression to the median, where outliers must not dominate.
@@ -185,7 +188,12 @@ def mae(prediction: Any, target: Any, *, reduction: str = "mean", return_grad: b
 
 
 def huber(
-    prediction: Any, target: Any, *, delta: float = 1.0, reduction: str = "mean", return_grad: bool = True
+    prediction: ArrayLike,
+    target: ArrayLike,
+    *,
+    delta: float = 1.0,
+    reduction: Reduction = "mean",
+    return_grad: bool = True,
 ) -> Any:
     """Huber loss: ``d^2 / 2`` where ``|d| <= delta``, else ``delta (|d| - delta / 2)``, d = prediction - target.
 
@@ -235,7 +243,12 @@ def huber(
 
 
 def smooth_l1(
-    prediction: Any, target: Any, *, beta: float = 1.0, reduction: str = "mean", return_grad: bool = True
+    prediction: ArrayLike,
+    target: ArrayLike,
+    *,
+    beta: float = 1.0,
+    reduction: Reduction = "mean",
+    return_grad: bool = True,
 ) -> Any:
     """Smooth L1 loss: ``d^2 / (2 beta)`` where ``|d| < beta``, else ``|d| - beta / 2``, d = prediction - target.
 
@@ -286,11 +299,13 @@ def smooth_l1(
     return evaluate("smooth_l1", _SMOOTH_L1, prediction, target, reduction, return_grad, parameters)
 
 
-def log_cosh(prediction: Any, target: Any, *, reduction: str = "mean", return_grad: bool = True) -> Any:
+def log_cosh(
+    prediction: ArrayLike, target: ArrayLike, *, reduction: Reduction = "mean", return_grad: bool = True
+) -> Any:
     """Log-cosh loss: ``log(cosh(d))``, d = prediction - target, of gradient ``tanh(d)``.
 
-    About d^2 / 2 near 0, where nothing cancels, and |d| - log(2) far away, where nothing overflows. When to use: as
-    `huber`, where second derivatives should exist.
+    About ``d^2 / 2`` near 0, where nothing cancels, and ``|d| - log(2)`` far away, where nothing overflows. When to
+    use: as `huber`, where second derivatives should exist.
 
     Parameters
     ----------
@@ -328,7 +343,9 @@ def log_cosh(prediction: Any, target: Any, *, reduction: str = "mean", return_gr
     return evaluate("log_cosh", _LOG_COSH, prediction, target, reduction, return_grad)
 
 
-def kl_div(log_probs: Any, target_probs: Any, *, reduction: str = "mean", return_grad: bool = True) -> Any:
+def kl_div(
+    log_probs: ArrayLike, target_probs: ArrayLike, *, reduction: Reduction = "mean", return_grad: bool = True
+) -> Any:
     """Kullback-Leibler divergence: ``t (log(t) - log_probs)``, 0 where the target t is 0, of gradient ``-t``.
 
     When to use: distillation, and fitting one distribution to another. log_probs is what `log_softmax` gives.

@@ -8,11 +8,13 @@ mean and var are one value a channel, in float64; see `_statistics` for how, `sy
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from .._engine import check
 from .._engine.fused import launch
 from .._engine.geometry import around, contiguous
 from .._engine.ufuncs import Activation
+from ..typing import ActivationLike, Out
 from ._arrays import Laid, checked_output, laid_out, result_for, returned, working
 from ._plans import channels_plan
 from ._statistics import MEAN, RSTD, UPDATE, VARIANCE, from_moments
@@ -30,7 +32,9 @@ class BatchNormCache(NamedTuple):
     activation: Activation
 
 
-def arguments(function: str, x: Any, gamma: Any, beta: Any, axis: Any) -> tuple:
+def arguments(
+    function: str, x: Any, gamma: Any, beta: Any, axis: Any
+) -> tuple[np.ndarray, int, np.ndarray | None, np.ndarray | None]:
     """(x, its axis, gamma, beta), checked."""
     x = check.real_array(function, "x", x)
     axis = check.axis_of(function, axis, x)
@@ -67,18 +71,18 @@ def _update_running(running: np.ndarray | None, statistics: np.ndarray, which: i
 
 
 def batch_norm_forward(
-    x: Any,
-    gamma: Any,
-    beta: Any,
+    x: ArrayLike,
+    gamma: ArrayLike | None,
+    beta: ArrayLike | None,
     running_mean: np.ndarray | None = None,
     running_var: np.ndarray | None = None,
     *,
     momentum: float = 0.1,
     eps: float = 1e-5,
     axis: int = 1,
-    activation: Any = None,
+    activation: ActivationLike | None = None,
     unbiased_running_var: bool = True,
-    out: Any = None,
+    out: Out = None,
 ) -> tuple[np.ndarray, BatchNormCache]:
     """Normalise each channel by the batch's own mean and variance: ``y = f(gamma * x_hat + beta)``.
 
@@ -116,6 +120,21 @@ def batch_norm_forward(
         Wrong shapes or axis, fewer than 2 values to a channel, eps < 0, an unknown activation, out overlapping x.
     TypeError
         An argument of an unsuitable type.
+
+    References
+    ----------
+    Ioffe and Szegedy, Batch normalization: accelerating deep network training by reducing internal covariate shift,
+    ICML 2015.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import fastnn as fnn
+    >>> x = np.array([[1.0, 10.0], [3.0, 30.0]])
+    >>> y, cache = fnn.batch_norm_forward(x, [1.0, 2.0], [0.0, 5.0], eps=0.0)
+    >>> y
+    array([[-1.,  3.],
+           [ 1.,  7.]])
     """
     name = "batch_norm_forward"
     x, axis, gamma, beta = arguments(name, x, gamma, beta, axis)
@@ -139,7 +158,7 @@ def batch_norm_forward(
 
 
 def batch_norm_backward(
-    dy: Any, cache: BatchNormCache, *, out: Any = None
+    dy: ArrayLike, cache: BatchNormCache, *, out: Out = None
 ) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
     """Gradients of `batch_norm_forward`.
 
@@ -168,6 +187,16 @@ def batch_norm_backward(
         dy or out of another shape than x, out overlapping x.
     TypeError
         A cache that is not batch norm's, or an argument of an unsuitable type.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import fastnn as fnn
+    >>> x = np.array([[0.0], [1.0], [3.0]])
+    >>> y, cache = fnn.batch_norm_forward(x, [1.0], [0.0])
+    >>> dx, dgamma, dbeta = fnn.batch_norm_backward([[1.0], [0.0], [0.0]], cache)
+    >>> dx.ravel().round(4), dgamma.round(4), dbeta
+    (array([ 0.2291, -0.3436,  0.1145]), array([-1.069]), array([1.]))
     """
     return norm_backward("batch_norm_backward", "batch_norm_forward", dy, cache, out)
 
@@ -200,16 +229,16 @@ def _known_statistics(
 
 
 def batch_norm_inference(
-    x: Any,
-    gamma: Any,
-    beta: Any,
-    running_mean: Any,
-    running_var: Any,
+    x: ArrayLike,
+    gamma: ArrayLike | None,
+    beta: ArrayLike | None,
+    running_mean: ArrayLike,
+    running_var: ArrayLike,
     *,
     eps: float = 1e-5,
     axis: int = 1,
-    activation: Any = None,
-    out: Any = None,
+    activation: ActivationLike | None = None,
+    out: Out = None,
 ) -> np.ndarray:
     """Normalise by known statistics: ``y = f(gamma * (x - running_mean) / sqrt(running_var + eps) + beta)``.
 
@@ -237,6 +266,18 @@ def batch_norm_inference(
         Wrong shapes or axis, eps < 0, an unknown activation, out overlapping x.
     TypeError
         An argument of an unsuitable type.
+
+    References
+    ----------
+    Ioffe and Szegedy, Batch normalization: accelerating deep network training by reducing internal covariate shift,
+    ICML 2015.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import fastnn as fnn
+    >>> fnn.batch_norm_inference([[5.0]], None, None, [1.0], [4.0], eps=0.0)
+    array([[2.]])
     """
     name = "batch_norm_inference"
     x, axis, gamma, beta = arguments(name, x, gamma, beta, axis)
@@ -251,16 +292,16 @@ def batch_norm_inference(
 
 
 def batch_norm_inference_backward(
-    dy: Any,
-    x: Any,
-    gamma: Any,
-    beta: Any,
-    running_mean: Any,
-    running_var: Any,
+    dy: ArrayLike,
+    x: ArrayLike,
+    gamma: ArrayLike | None,
+    beta: ArrayLike | None,
+    running_mean: ArrayLike,
+    running_var: ArrayLike,
     *,
     eps: float = 1e-5,
     axis: int = 1,
-    activation: Any = None,
+    activation: ActivationLike | None = None,
 ) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
     """Gradients of `batch_norm_inference`, the statistics being constants.
 

@@ -6,8 +6,10 @@ import math
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from .._engine import check
+from ..typing import ActivationLike, Out
 from . import layer
 from ._arrays import checked_output, reordered, result_for, returned, working
 from ._plans import runs_plan
@@ -90,15 +92,15 @@ def _gathered(values: np.ndarray, parameter: np.ndarray | None) -> np.ndarray | 
 
 
 def group_norm_forward(
-    x: Any,
-    gamma: Any = None,
-    beta: Any = None,
+    x: ArrayLike,
+    gamma: ArrayLike | None = None,
+    beta: ArrayLike | None = None,
     *,
     groups: int,
     eps: float = 1e-5,
     axis: int = 1,
-    activation: Any = None,
-    out: Any = None,
+    activation: ActivationLike | None = None,
+    out: Out = None,
 ) -> tuple[np.ndarray, GroupNormCache]:
     """Normalise groups of each sample's channels by their own statistics: ``y = f(gamma * x_hat + beta)``.
 
@@ -152,7 +154,9 @@ def group_norm_forward(
     return _forward("group_norm", x, gamma, beta, groups, eps, axis, activation, out)
 
 
-def group_norm_backward(dy: Any, cache: GroupNormCache) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
+def group_norm_backward(
+    dy: ArrayLike, cache: GroupNormCache
+) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
     """Gradients of `group_norm_forward`.
 
     With ``g = dy * f'(z)``, ``h = g * gamma``, means over a group's values and sums over a channel's::
@@ -190,14 +194,14 @@ def group_norm_backward(dy: Any, cache: GroupNormCache) -> tuple[np.ndarray, np.
 
 
 def instance_norm_forward(
-    x: Any,
-    gamma: Any = None,
-    beta: Any = None,
+    x: ArrayLike,
+    gamma: ArrayLike | None = None,
+    beta: ArrayLike | None = None,
     *,
     eps: float = 1e-5,
     axis: int = 1,
-    activation: Any = None,
-    out: Any = None,
+    activation: ActivationLike | None = None,
+    out: Out = None,
 ) -> tuple[np.ndarray, GroupNormCache]:
     """Normalise each channel of each sample by its own statistics: `group_norm_forward` with a group for each channel.
 
@@ -232,7 +236,9 @@ def instance_norm_forward(
     return _forward("instance_norm", x, gamma, beta, None, eps, axis, activation, out)
 
 
-def instance_norm_backward(dy: Any, cache: GroupNormCache) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
+def instance_norm_backward(
+    dy: ArrayLike, cache: GroupNormCache
+) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
     """Gradients of `instance_norm_forward`: those of `group_norm_backward` with a group for each channel.
 
     Parameters

@@ -8,18 +8,39 @@
 Merging is Chan, Golub & LeVeque's formula (1983).
 """
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from .._engine import check
+from ..typing import ActivationLike, Out
 from ._arrays import checked_output, result_for, returned, working
 from ._statistics import MEAN, REST, RSTD, VARIANCE, from_moments
 from .batch import arguments, cast_like, planned
 
 
 class BatchStats(NamedTuple):
-    """Number of values a channel, their mean and the sum of their squared deviations: float64, one a channel."""
+    """Number of values a channel, their mean and the sum of their squared deviations: float64, one a channel.
+
+    Those of several shards are put together by `merge_batch_stats`.
+
+    Attributes
+    ----------
+    count : int
+        Number of values a channel.
+    mean : ndarray of shape (C,)
+        Mean of each channel.
+    m2 : ndarray of shape (C,)
+        Sum of the squared deviations from it.
+
+    Examples
+    --------
+    >>> import fastnn as fnn
+    >>> stats = fnn.batch_norm_stats([[1.0], [3.0]])
+    >>> stats.mean, stats.m2
+    (array([2.]), array([2.]))
+    """
 
     count: int  # type: ignore[assignment]
     mean: np.ndarray
@@ -27,18 +48,39 @@ class BatchStats(NamedTuple):
 
 
 class BatchGradStats(NamedTuple):
-    """Number of values a channel, sum(dz) and sum(dz * x_hat): float64, one a channel; dz = dy * f'(z)."""
+    """Number of values a channel, sum(dz) and sum(dz * x_hat): float64, one a channel; dz = dy * f'(z).
+
+    Those of several shards are put together by `merge_batch_stats`.
+
+    Attributes
+    ----------
+    count : int
+        Number of values a channel.
+    sum_dz : ndarray of shape (C,)
+        Sum of dz over each channel.
+    sum_dz_xhat : ndarray of shape (C,)
+        Sum of dz * x_hat over each channel.
+
+    Examples
+    --------
+    >>> import fastnn as fnn
+    >>> x, dy = [[1.0], [3.0]], [[1.0], [0.5]]
+    >>> sums = fnn.batch_norm_backward_stats(dy, x, fnn.batch_norm_stats(x), None, None, eps=0.0)
+    >>> sums.sum_dz, sums.sum_dz_xhat
+    (array([1.5]), array([-0.5]))
+    """
 
     count: int  # type: ignore[assignment]
     sum_dz: np.ndarray
     sum_dz_xhat: np.ndarray
 
 
+Stats = TypeVar("Stats", BatchStats, BatchGradStats)
 _SUMS = BatchGradStats._fields[1:]
 
 
-def batch_norm_stats(x: Any, axis: int = 1) -> BatchStats:
-    """Statistics of each channel of x, ready to be merged with those of other shards.
+def batch_norm_stats(x: ArrayLike, axis: int = 1) -> BatchStats:
+    """Statistics of each channel of x, ready for `merge_batch_stats` with those of other shards.
 
     Parameters
     ----------
@@ -73,8 +115,8 @@ def batch_norm_stats(x: Any, axis: int = 1) -> BatchStats:
         return BatchStats(plan.size, statistics[MEAN] + statistics[REST], statistics[VARIANCE] * plan.size)
 
 
-def merge_batch_stats(*stats: Any) -> Any:
-    """Statistics of all shards together, from those of each: of `BatchStats` or of `BatchGradStats`.
+def merge_batch_stats(*stats: Stats) -> Stats:
+    """Merge the statistics of all shards: of `BatchStats` or of `BatchGradStats`.
 
     For means m_i of n_i values with sums of squared deviations M_i, and n = sum n_i::
 
@@ -82,12 +124,27 @@ def merge_batch_stats(*stats: Any) -> Any:
 
     taken pairwise from the left.
 
+    Parameters
+    ----------
+    *stats : BatchStats or BatchGradStats
+        One for each shard, all of one kind.
+
+    Returns
+    -------
+    BatchStats or BatchGradStats
+        As from one array that holds all shards.
+
     Raises
     ------
     TypeError
         If they are not all of one kind.
     ValueError
         If there are none, or of different numbers of channels.
+
+    References
+    ----------
+    Chan, Golub and LeVeque, Algorithms for computing the sample variance: analysis and recommendations, The American
+    Statistician 1983.
 
     Examples
     --------
@@ -144,15 +201,15 @@ def _statistics(function: str, stats: Any, x: np.ndarray, axis: int, eps: Any) -
 
 
 def batch_norm_apply(
-    x: Any,
+    x: ArrayLike,
     stats: BatchStats,
-    gamma: Any,
-    beta: Any,
+    gamma: ArrayLike | None,
+    beta: ArrayLike | None,
     *,
     eps: float = 1e-5,
     axis: int = 1,
-    activation: Any = None,
-    out: Any = None,
+    activation: ActivationLike | None = None,
+    out: Out = None,
 ) -> np.ndarray:
     """``y = f(gamma * (x - mean) * rstd + beta)`` for given statistics.
 
@@ -195,19 +252,19 @@ def batch_norm_apply(
 
 
 def batch_norm_backward_stats(
-    dy: Any,
-    x: Any,
+    dy: ArrayLike,
+    x: ArrayLike,
     stats: BatchStats,
-    gamma: Any,
-    beta: Any,
+    gamma: ArrayLike | None,
+    beta: ArrayLike | None,
     *,
     eps: float = 1e-5,
     axis: int = 1,
-    activation: Any = None,
+    activation: ActivationLike | None = None,
 ) -> BatchGradStats:
     """The sums that the gradient of `batch_norm_apply` needs from all shards: of ``dz = dy * f'(z)``, ``dz * x_hat``.
 
-    They are also this shard's dbeta and dgamma.
+    They are also this shard's dbeta and dgamma. The next step is `merge_batch_stats`.
 
     Parameters
     ----------
@@ -245,19 +302,19 @@ def batch_norm_backward_stats(
 
 
 def batch_norm_backward_apply(
-    dy: Any,
-    x: Any,
+    dy: ArrayLike,
+    x: ArrayLike,
     stats: BatchStats,
     grad_stats: BatchGradStats,
-    gamma: Any,
-    beta: Any,
+    gamma: ArrayLike | None,
+    beta: ArrayLike | None,
     *,
     eps: float = 1e-5,
     axis: int = 1,
-    activation: Any = None,
-    out: Any = None,
+    activation: ActivationLike | None = None,
+    out: Out = None,
 ) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
-    """Gradients of normalisation by the merged statistics of all shards.
+    """Gradients of normalisation by the merged statistics of all shards, as of `batch_norm_forward` on all together.
 
     Parameters
     ----------

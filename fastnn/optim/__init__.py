@@ -3,7 +3,8 @@
 from .base import Optimizer
 from .clip import clip_by_global_norm, clip_by_value, global_norm
 from .presets import preset
-from .rules.adam import Adam, AdamW, NAdam, RAdam, adam_update, nadam_update, radam_update
+from .rules.adam import Adam, AdamW, adam_update
+from .rules.adam_variants import NAdam, RAdam, nadam_update, radam_update
 from .rules.adaptive import Adadelta, Adagrad, RMSprop, adadelta_update, adagrad_update, rmsprop_update
 from .rules.factored import Adafactor, adafactor_update
 from .rules.layerwise import LAMB, LARS, lamb_update, lars_update

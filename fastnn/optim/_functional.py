@@ -66,8 +66,8 @@ def apply(
     numbers = rule.numbers(now.hyper, step)
     arguments = (*cohort.jobs(bits), *cohort.fixed, bits, scale, *now.common, 0.0, now.limit, *numbers)
     if cohort.copies or changed:
-        if shielded(partial(_launch_with_copies, cohort, arguments, changed)):
-            raise KeyboardInterrupt
+        if caught := shielded(partial(_launch_with_copies, cohort, arguments, changed)):
+            raise caught
     else:
         launch(*arguments)
     if zero_grads and taken is not grad:

@@ -7,49 +7,60 @@ parameters. A subclass states its hyperparameters, its kernels, and the numbers 
 import inspect
 import threading
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
 from .._engine import check
 from .._engine.fused import launch
 from .._engine.shield import shielded
+from ..typing import ArrayTree
 from . import structure
-from ._cohorts import Cohort, like
-from ._hyperparameters import (
-    RULE_KEYWORDS,
-    STEP_KEYWORDS,
-    Hyperparameter,
-    Settings,
-    resolved,
-    scheduled,
-    settings,
-)  # fmt: skip
-from ._kernels import AVERAGED, CLEARED, COPIED, SCALED, Update
+from ._cohorts import Cohort
+from ._hyperparameters import STEP_KEYWORDS, Settings, resolved, scheduled, settings
+from ._kernels import AVERAGED, CLEARED, COPIED, SCALED
 from ._norm import norm_of
 from ._parameters import Group, Parameters
+from ._rule import Rule
 
 
-class Optimizer:
+class Optimizer(Rule):
     """Base of all rules; see `SGD` or `Adam` for the use.
+
+    Any number among the hyperparameters may be a schedule ``f(step) -> float``, called with 0 at the first step.
+    The order within a step: clip_norm, clip_param_norm, clip_value, maximize, decay and l1, the rule, the average.
+    All parameters of one dtype, group and step count are one launch of a kernel; a Ctrl-C during a step leaves every
+    parameter and its state either both updated or both not. Subnormal numbers in the state become 0.
+
+    A rule of one's own derives from it, names its hyperparameters in `own` and gives `update` and `numbers`.
 
     Parameters
     ----------
     params : ndarray, list, tuple or (nested) dict of ndarray
         float32 or float64 of any strides, updated in place.
+    *arguments, **hyper
+        The rule's own hyperparameters, the first few by position too; and those that every rule has.
+
+    Attributes
+    ----------
+    step_count, skipped : int
+        Steps that were taken, and those that skip_nonfinite left out.
+
+    Other Parameters
+    ----------------
     weight_decay, l1, decoupled
         ``g += weight_decay * param + l1 * sign(param)``; decoupled: ``param -= lr * (the same)`` instead, before the
         rule, or with ``decoupled="after"`` after it.
     maximize : bool
         Ascend.
-    clip_norm : float, optional
-        Scale all gradients by ``min(1, clip_norm / (norm + 1e-6))``, norm being that of all of them together.
-    clip_param_norm : float, optional
-        Scale each parameter's gradient by ``min(1, clip_param_norm / norm)``, norm being its own.
     clip_value : float, optional
         Limit each gradient entry to +-clip_value.
+    clip_param_norm : float, optional
+        Scale each parameter's gradient by ``min(1, clip_param_norm / norm)``, norm being its own.
+    clip_norm : float, optional
+        Scale all gradients by ``min(1, clip_norm / (norm + 1e-6))``, norm being that of all of them together.
     ema_decay : float, optional
         Keep averaged weights in `ema`: the weights themselves after the first step, from then on
         ``ema += (1 - ema_decay) * (param - ema)``.
@@ -58,19 +69,21 @@ class Optimizer:
     zero_grads : bool
         Set the gradient arrays to 0 once used.
 
-    Any number among the hyperparameters may be a schedule ``f(step) -> float``, called with 0 at the first step.
-    The order within a step: clip_norm, clip_param_norm, clip_value, maximize, decay and l1, the rule, the average.
-    All parameters of one dtype, group and step count are one launch of a kernel; a Ctrl-C during a step leaves every
-    parameter and its state either both updated or both not. Subnormal numbers in the state become 0.
-    """
+    Raises
+    ------
+    TypeError
+        If it is made without a rule.
 
-    #: The rule's own hyperparameters, and how many of them may be given by position.
-    own: ClassVar[dict[str, Hyperparameter]] = {}
-    positional: ClassVar[int] = 0
-    #: Defaults of common keywords that are different in this rule.
-    overrides: ClassVar[dict[str, Any]] = {}
-    #: Whether decoupled decay is part of the rule's formula.
-    own_decay: ClassVar[bool] = False
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import fastnn as fnn
+    >>> params = {"W": np.ones((2, 2), np.float32), "b": np.zeros(2, np.float32)}
+    >>> opt = fnn.optim.AdamW(params, lr=fnn.schedules.cosine_decay(0.1, 100), clip_norm=1.0, ema_decay=0.99)
+    >>> opt.step({"W": np.full((2, 2), 0.5, np.float32), "b": None})
+    >>> opt.step_count, sorted(opt.ema)
+    (1, ['W', 'b'])
+    """
 
     def __init__(self, params: Any, *arguments: Any, **hyper: Any):
         if type(self) is Optimizer:
@@ -105,15 +118,6 @@ class Optimizer:
                 raise TypeError(f"{self._name}: {keyword} is given by position and by name")
         return known | given | hyper
 
-    @classmethod
-    def _defaults(cls) -> dict[str, Any]:
-        return {key: kind.default for key, kind in (cls.kinds() | STEP_KEYWORDS).items()} | cls.overrides
-
-    @classmethod
-    def kinds(cls) -> dict[str, Hyperparameter]:
-        """Every hyperparameter that a group may have of its own, the rule's own ones first."""
-        return cls.own | {key: kind for key, kind in RULE_KEYWORDS.items() if key not in cls.own}
-
     def __init_subclass__(cls, **arguments: Any):
         """The signature that `help` shows."""
         super().__init_subclass__(**arguments)
@@ -126,31 +130,24 @@ class Optimizer:
             ]
         )
 
-    # --- what a rule states ---
-
-    @classmethod
-    def check(cls, name: str, hyper: dict[str, Any]) -> None:
-        """Raises for hyperparameters, schedules among them, that are right one by one but not together."""
-
-    @classmethod
-    def update(cls, hyper: dict[str, Any]) -> Update:
-        """The kernels for these hyperparameters, schedules among them: what is not 0, or not None, may matter."""
-        raise TypeError(f"{cls.__name__} is a base class, not a rule")
-
-    @classmethod
-    def numbers(cls, hyper: dict[str, Any], step: int) -> tuple[float, ...]:
-        """What the formula gets at a parameter's step, counted from 1."""
-        raise TypeError(f"{cls.__name__} is a base class, not a rule")
-
-    @classmethod
-    def initial(cls, hyper: dict[str, Any], names: tuple[str, ...], array: np.ndarray) -> dict[str, np.ndarray]:
-        """The state of a parameter that has taken no step."""
-        return {name: like(array, 0.0) for name in names}
-
     # --- parameters ---
 
-    def add_param_group(self, params: Any, **overrides: Any) -> None:
-        """Add parameters with hyperparameters of their own; from then on `step` takes one structure per group."""
+    def add_param_group(self, params: ArrayTree, **overrides: Any) -> None:
+        """Add parameters with hyperparameters of their own; from then on `step` takes one structure per group.
+
+        Parameters
+        ----------
+        params : ndarray, list, tuple or (nested) dict of ndarray
+            As at the start.
+        **overrides
+            Hyperparameters of this group; the others are the optimiser's.
+
+        Raises
+        ------
+        ValueError, TypeError
+            A keyword that concerns the step as a whole or is unknown, a value that cannot be, parameters that cannot be
+            updated.
+        """
         for keyword in overrides:
             if keyword not in self._hyper:
                 raise TypeError(f"{self._name}: cannot override {keyword!r}, expected one of {', '.join(self._hyper)}")
@@ -170,12 +167,12 @@ class Optimizer:
 
     # --- the step ---
 
-    def step(self, grads: Any) -> None:
+    def step(self, grads: ArrayTree) -> None:
         """Update every parameter in place.
 
         Parameters
         ----------
-        grads
+        grads : ndarray, list, tuple or (nested) dict of ndarray
             Gradients, structured like the parameters and of their dtypes; None for a parameter without one this step,
             which then keeps its value, its state and its own step count.
 
@@ -239,8 +236,8 @@ class Optimizer:
         job, chunks = cohort.jobs(bits)
         arguments = (job, chunks, *cohort.fixed, bits, scale * sign, *common, share, limit, *numbers)
         if cohort.copies:
-            if shielded(partial(cohort.take_with_copies, arguments)):
-                raise KeyboardInterrupt
+            if caught := shielded(partial(cohort.take_with_copies, arguments)):
+                raise caught
             return
         # Python looks for a Ctrl-C when a call returns, not before it is made: what is counted has been done.
         try:
@@ -282,14 +279,22 @@ class Optimizer:
     def state_dict(self) -> dict[str, Any]:
         """The whole state as one flat dict of arrays (copies) and numbers, fit for ``np.savez(file, **d)``.
 
-        Keys are "rule" (a number that stands for it), "step_count", "skipped" and, for the k-th parameter, "k.step",
-        "k.ema" and "k.<state array>".
+        Returns
+        -------
+        dict
+            Keys are "rule" (a number that stands for it), "step_count", "skipped" and, for the k-th parameter,
+            "k.step", "k.ema" and "k.<state array>".
         """
         with self._lock:
             return self._numbers() | {key: np.array(array) for key, _, array in self._entries()}
 
-    def load_state_dict(self, state: Any) -> None:
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take over what `state_dict` of an optimiser with the same parameters returned (or np.load of its file).
+
+        Parameters
+        ----------
+        state : dict
+            From `state_dict` of an optimiser with the same parameters, or np.load of its file.
 
         Raises
         ------

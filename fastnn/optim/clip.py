@@ -6,6 +6,7 @@ import numpy as np
 
 from .._engine import check
 from .._engine.launch_layout import NEEDED, SIZE
+from ..typing import ArrayTree
 from . import structure
 from ._cohorts import ALIGNED, C_ORDER, WRITEABLE, Batch
 from ._kernels import ADJUST, SCALED, WIDTH
@@ -49,7 +50,7 @@ def _batches(arrays: list[np.ndarray], in_place: bool) -> tuple[list[Batch], lis
     return batches, copies
 
 
-def global_norm(grads: Any) -> float:
+def global_norm(grads: ArrayTree) -> float:
     """The 2-norm of all gradients together, ``sqrt(sum(g**2))`` over all of them, in float64.
 
     Parameters
@@ -61,12 +62,24 @@ def global_norm(grads: Any) -> float:
     -------
     float
         inf or NaN where a gradient is. Squares that overflow or underflow do not matter.
+
+    Raises
+    ------
+    TypeError
+        An array of another dtype.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import fastnn as fnn
+    >>> fnn.global_norm({"W": np.array([[3.0, 0.0]]), "b": np.array([4.0])})
+    5.0
     """
     arrays = _arrays("global_norm", grads, in_place=False)
     return norm_of(_batches(arrays, in_place=False)[0]).value
 
 
-def clip_by_global_norm(grads: Any, max_norm: float) -> float:
+def clip_by_global_norm(grads: ArrayTree, max_norm: float) -> float:
     """Scale all gradients, in place, by ``min(1, max_norm / (norm + 1e-6))``, norm being that of all of them together.
 
     Parameters
@@ -81,9 +94,24 @@ def clip_by_global_norm(grads: Any, max_norm: float) -> float:
     float
         The norm before. Of an infinite one the factor is 0, of NaN NaN, as in torch.
 
+    Raises
+    ------
+    ValueError, TypeError
+        max_norm below 0 or no number, an array of another dtype or that is read-only; nothing has been changed then.
+
     References
     ----------
     Pascanu, Mikolov & Bengio, "On the difficulty of training recurrent neural networks" (2013).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import fastnn as fnn
+    >>> grads = {"W": np.array([[3.0, 0.0]]), "b": np.array([4.0])}
+    >>> fnn.clip_by_global_norm(grads, 1.0)
+    5.0
+    >>> grads["W"].round(3), grads["b"].round(3)
+    (array([[0.6, 0. ]]), array([0.8]))
     """
     max_norm = check.number("clip_by_global_norm", "max_norm", max_norm, low=0)
     arrays = _arrays("clip_by_global_norm", grads, in_place=True)
@@ -95,7 +123,7 @@ def clip_by_global_norm(grads: Any, max_norm: float) -> float:
     return norm.value
 
 
-def clip_by_value(grads: Any, clip_value: float) -> None:
+def clip_by_value(grads: ArrayTree, clip_value: float) -> None:
     """Limit every entry of the gradients to +-clip_value, in place; NaN stays.
 
     Parameters
@@ -104,6 +132,20 @@ def clip_by_value(grads: Any, clip_value: float) -> None:
         float32 or float64, changed in place; None stands for no gradient.
     clip_value : float
         The largest magnitude, >= 0.
+
+    Raises
+    ------
+    ValueError, TypeError
+        clip_value below 0 or no number, an array of another dtype or that is read-only; nothing has been changed then.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import fastnn as fnn
+    >>> grad = np.array([-3.0, 0.25, np.nan])
+    >>> fnn.clip_by_value(grad, 1.0)
+    >>> grad
+    array([-1.  ,  0.25,   nan])
     """
     clip_value = check.number("clip_by_value", "clip_value", clip_value, low=0)
     batches, copies = _batches(_arrays("clip_by_value", grads, in_place=True), in_place=True)

@@ -7,6 +7,7 @@ says what differs between them.
 from typing import Any
 
 from .._engine import check
+from ..typing import ArrayTree
 from .base import Optimizer
 
 _KERAS: dict[str, Any] = {"eps": 1e-7, "decoupled": True}
@@ -84,7 +85,7 @@ _OTHER_DECAY = {
 }
 
 
-def preset(system: str, rule: str, params: Any, **keywords: Any) -> Optimizer:
+def preset(system: str, rule: str, params: ArrayTree, **keywords: Any) -> Optimizer:
     """A rule with all the defaults and conventions of another system.
 
     Where the eps goes, whether the learning rate is inside the momentum, how the weights decay, what is clipped and

@@ -7,8 +7,10 @@ from abc import ABC, abstractmethod
 from typing import Any, TypeVar
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from .._engine import check
+from ..typing import Out
 
 Self = TypeVar("Self", bound="Transformer")
 
@@ -21,6 +23,18 @@ class Transformer(ABC):
     """Base of all transformers. A subclass is a dataclass of its parameters, unchecked until it is fitted.
 
     `_moments` are what batches come to; the attributes follow from them.
+
+    Attributes
+    ----------
+    n_samples_seen_, n_features_in_ : int
+        Samples learnt from, and features of each.
+
+    Examples
+    --------
+    >>> import fastnn as fnn
+    >>> scaler = fnn.preprocess.Standardizer()
+    >>> isinstance(scaler, fnn.preprocess.Transformer), scaler.get_params()
+    (True, {'center': True, 'scale': True, 'eps': 0.0})
     """
 
     #: Samples learnt from, and features of each.
@@ -29,7 +43,7 @@ class Transformer(ABC):
     _moments: Any
     _shape: tuple[int, ...]
 
-    def fit(self: Self, x: Any, y: Any = None) -> Self:
+    def fit(self: Self, x: ArrayLike, y: Any = None) -> Self:
         """Learn from x, forgetting what was learnt before.
 
         Parameters
@@ -41,7 +55,8 @@ class Transformer(ABC):
 
         Returns
         -------
-        self
+        Transformer
+            The object itself.
 
         Raises
         ------
@@ -50,31 +65,117 @@ class Transformer(ABC):
         """
         return self._learn("fit", x, fresh=True)
 
-    def partial_fit(self: Self, x: Any, y: Any = None) -> Self:
+    def partial_fit(self: Self, x: ArrayLike, y: Any = None) -> Self:
         """Learn from a further batch, as if all batches had been given to `fit` together.
 
-        Parameters and errors are those of `fit`; the batches must have the same features.
+        Parameters
+        ----------
+        x : array_like of shape (n_samples, ...)
+            Any number of samples with the same features as the batches before.
+        y : ignored
+            Taken because pipelines pass it.
+
+        Returns
+        -------
+        Transformer
+            The object itself.
+
+        Raises
+        ------
+        ValueError, TypeError
+            Parameters or data that do not fit; what was learnt before is kept then.
         """
         return self._learn("partial_fit", x, fresh=not self._is_fitted())
 
-    def fit_transform(self, x: Any, y: Any = None, out: Any = None) -> np.ndarray:
-        """``fit(x).transform(x, out)``."""
+    def fit_transform(self, x: ArrayLike, y: Any = None, out: Out = None) -> np.ndarray:
+        """Learn from x and transform it: ``fit(x).transform(x, out)``.
+
+        Parameters
+        ----------
+        x, y
+            As `fit` takes them.
+        out : ndarray, optional
+            Receives the result.
+
+        Returns
+        -------
+        ndarray
+            As from `transform`.
+
+        Raises
+        ------
+        ValueError, TypeError
+            As `fit` and `transform`.
+        """
         return self.fit(x, y).transform(x, out)
 
     @abstractmethod
-    def transform(self, x: Any, out: Any = None) -> np.ndarray:
-        """x by what was learnt."""
+    def transform(self, x: ArrayLike, out: Out = None) -> np.ndarray:
+        """Transform x by what was learnt.
+
+        Parameters
+        ----------
+        x : array_like
+            Any number of samples with the features of the training data.
+        out : ndarray, optional
+            Receives the result.
+
+        Returns
+        -------
+        ndarray
+            The transformed samples.
+        """
 
     @abstractmethod
-    def inverse_transform(self, x: Any, out: Any = None) -> np.ndarray:
-        """What `transform` made x of."""
+    def inverse_transform(self, x: ArrayLike, out: Out = None) -> np.ndarray:
+        """Find what `transform` made x of.
+
+        Parameters
+        ----------
+        x : array_like
+            Any number of transformed samples.
+        out : ndarray, optional
+            Receives the result.
+
+        Returns
+        -------
+        ndarray
+            Samples as they were.
+        """
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """The parameters by name; `deep` is there for scikit-learn."""
+        """The parameters by name.
+
+        Parameters
+        ----------
+        deep : bool
+            Of no effect; scikit-learn passes it.
+
+        Returns
+        -------
+        dict
+            Of the values as they were given.
+        """
         return {entry.name: getattr(self, entry.name) for entry in dataclasses.fields(self)}  # type: ignore[arg-type]
 
     def set_params(self: Self, **params: Any) -> Self:
-        """Set parameters by name, for the next `fit`."""
+        """Set parameters by name, for the next `fit`.
+
+        Parameters
+        ----------
+        **params
+            The parameters to change.
+
+        Returns
+        -------
+        Transformer
+            The object itself.
+
+        Raises
+        ------
+        ValueError
+            An unknown name.
+        """
         known = self.get_params()
         if unknown := sorted(params.keys() - known.keys()):
             expected = ", ".join(known) or "none, it has no parameters"
@@ -145,7 +246,7 @@ class Transformer(ABC):
         """Set the attributes that follow from the moments."""
 
 
-def samples(name: str, x: Any) -> np.ndarray:
+def samples(name: str, x: ArrayLike) -> np.ndarray:
     """`x` as a float array of samples with features."""
     array = np.asarray(check.real_array(name, "x", x))
     if array.ndim < 2:

@@ -9,11 +9,13 @@ import math
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
 
 from .._engine import check
 from .._engine.fused import Kernel, launch
 from .._engine.geometry import CHUNK
 from .._engine.vectors import stored, word
+from ..typing import Out
 
 LAYOUTS = ("nhwc->nchw", "nhwc->nhwc", "nchw->nchw")
 _LEVELS = 256
@@ -94,13 +96,13 @@ class _Planes(NamedTuple):
 
 
 def to_float(
-    images: Any,
-    mean: Any = 0.0,
-    std: Any = 1.0,
+    images: ArrayLike,
+    mean: ArrayLike = 0.0,
+    std: ArrayLike = 1.0,
     *,
     layout: str = "nhwc->nchw",
-    out: Any = None,
-    dtype: Any = np.float32,
+    out: Out = None,
+    dtype: DTypeLike = np.float32,
 ) -> np.ndarray:
     """Images of bytes as normalised floats: ``(images / 255 - mean) / std``, in one pass.
 

@@ -12,12 +12,14 @@ import functools
 import math
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from .._engine import check
 from ..normalization.synchronized import batch_norm_stats
+from ..typing import Out
 from ._affine import affine
 from ._base import Transformer, delivered, matrix
 
@@ -75,7 +77,7 @@ class Projection(Transformer):
     _moments: Products
     _found: Basis | None
 
-    def transform(self, x: Any, out: Any = None) -> np.ndarray:
+    def transform(self, x: ArrayLike, out: Out = None) -> np.ndarray:
         """Project x, centred by the mean of the training data.
 
         Parameters
@@ -103,7 +105,7 @@ class Projection(Transformer):
         y = _product(deviations, forward)
         return delivered(y.reshape(shape).astype(x.dtype, copy=False), target)
 
-    def inverse_transform(self, x: Any, out: Any = None) -> np.ndarray:
+    def inverse_transform(self, x: ArrayLike, out: Out = None) -> np.ndarray:
         """The data that `transform` maps to x, as far as the components go.
 
         Parameters
@@ -221,6 +223,11 @@ class PCA(Projection):
     n_components_, n_samples_seen_, n_features_in_ : int
         Components, samples learnt from, and features of each.
 
+    Raises
+    ------
+    ValueError, TypeError
+        A parameter that cannot be: when it is fitted.
+
     Examples
     --------
     >>> import numpy as np
@@ -286,6 +293,11 @@ class Whiten(Projection):
         Variance along each, over n as in `Standardizer`, so that the result's variance over n is 1.
     n_components_, n_samples_seen_, n_features_in_ : int
         Components and features, which are as many, and samples learnt from.
+
+    Raises
+    ------
+    ValueError, TypeError
+        A parameter that cannot be: when it is fitted.
 
     Examples
     --------

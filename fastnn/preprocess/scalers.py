@@ -4,9 +4,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from .._engine import check
 from ..normalization.synchronized import BatchStats, batch_norm_stats, merge_batch_stats
+from ..typing import Out
 from ._affine import affine
 from ._base import Transformer, delivered, flag, matrix
 
@@ -23,7 +25,7 @@ class Scaler(Transformer):
     scale_: np.ndarray | None
     _moments: BatchStats
 
-    def transform(self, x: Any, out: Any = None) -> np.ndarray:
+    def transform(self, x: ArrayLike, out: Out = None) -> np.ndarray:
         """Centre and scale x by the statistics of the training data.
 
         Parameters
@@ -48,8 +50,26 @@ class Scaler(Transformer):
             factor = None if self.scale_ is None else 1 / self.scale_.ravel()
         return self._applied(name, x, out, mean=self.mean_.ravel() if self.center else None, factor=factor)
 
-    def inverse_transform(self, x: Any, out: Any = None) -> np.ndarray:
-        """What `transform` made x of; parameters, result and errors as there."""
+    def inverse_transform(self, x: ArrayLike, out: Out = None) -> np.ndarray:
+        """Find what `transform` made x of.
+
+        Parameters
+        ----------
+        x : array_like
+            Any number of transformed samples.
+        out : ndarray, optional
+            Receives the result; may be x itself.
+
+        Returns
+        -------
+        ndarray
+            Of x's shape and dtype (float64 for integers).
+
+        Raises
+        ------
+        NotFittedError, ValueError, TypeError
+            As `transform`.
+        """
         name, x = self._known("inverse_transform", x)
         factor = None if self.scale_ is None else self.scale_.ravel()
         return self._applied(name, x, out, factor=factor, shift=self.mean_.ravel() if self.center else None)
@@ -105,6 +125,11 @@ class Standardizer(Scaler):
     n_samples_seen_, n_features_in_ : int
         Samples learnt from, and features of each.
 
+    Raises
+    ------
+    ValueError, TypeError
+        A parameter that cannot be: when it is fitted.
+
     Examples
     --------
     >>> import numpy as np
@@ -159,6 +184,11 @@ class ChannelMean(Scaler):
         What `transform` divides by, 1 for a constant channel; None without `scale`.
     n_samples_seen_, n_features_in_ : int
         Samples learnt from, and channels.
+
+    Raises
+    ------
+    ValueError, TypeError
+        A parameter that cannot be: when it is fitted.
 
     Examples
     --------

@@ -1,11 +1,12 @@
 """What every reference function shares: arguments to float64, no warnings, scalars for 0-d results."""
 
 import functools
+from typing import Any
 
 import numpy as np
 
 
-def in_float64(f):
+def in_float64(f: Any) -> Any:
     """Make `f`, written for float64 arrays, take whatever np.asarray does.
 
     Floating-point warnings are switched off inside: np.where evaluates both of its branches, and the one
@@ -22,6 +23,6 @@ def in_float64(f):
     return converted
 
 
-def unless_nan(x, gradient):
+def unless_nan(x: Any, gradient: Any) -> Any:
     """`gradient`, and NaN where x is: comparisons with a NaN are all false and would lose it."""
     return np.where(np.isnan(x), np.nan, gradient)

@@ -5,6 +5,7 @@ factor * dy where the mask kept, else 0.
 """
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -16,7 +17,7 @@ _LOW_HALF, _HALF_BITS = np.uint64(0xFFFFFFFF), np.uint64(32)
 _SELU_LIMIT = -1.7580993408473766
 
 
-def philox(counter, key, rounds=10):
+def philox(counter: Any, key: Any, rounds: Any = 10) -> Any:
     """The uint32 words (..., 4) that Philox4x32 makes of the counters (..., 4) under the keys (..., 2)."""
     words, key = np.asarray(counter, np.uint64), np.asarray(key, np.uint64)
     for _ in range(rounds):
@@ -28,7 +29,7 @@ def philox(counter, key, rounds=10):
     return words.astype(np.uint32)
 
 
-def random_bits(seed, offset, n):
+def random_bits(seed: Any, offset: Any, n: Any) -> Any:
     """The uint32 of elements 0 to n - 1: 64 elements take the 4 words of 16 counters, word by word.
 
     Element i has word (i // 16) % 4 of the counter 16 * (i // 64) + i % 16, whose upper half is `offset`.
@@ -42,7 +43,7 @@ def random_bits(seed, offset, n):
     return words.transpose(0, 2, 1).reshape(-1)[:n]
 
 
-def mask_bits(seed, offset, n):
+def mask_bits(seed: Any, offset: Any, n: Any) -> Any:
     """The uint32 that decide which of the elements 0 to n - 1 a mask keeps: those of at least p * 2**32.
 
     Their upper 16 bits are half-words under 2 * offset, their lower ones those under 2 * offset + 1, half-word i being
@@ -60,44 +61,44 @@ def _halves(number):
     return number & 0xFFFFFFFF, number >> 32
 
 
-def dropout_forward(x, p=0.5, *, seed):
+def dropout_forward(x: Any, p: Any = 0.5, *, seed: Any) -> Any:
     """(y, cache) with y = x / (1 - p) where kept, else 0; each element is dropped with probability p."""
     return _drop(x, p, seed, range(np.ndim(x)))
 
 
-def dropout_backward(dy, cache):
+def dropout_backward(dy: Any, cache: Any) -> Any:
     """dy / (1 - p) where kept, else 0."""
     mask, factor = cache
     return _where_kept(mask, factor, dy)
 
 
-def dropout_mask(cache):
+def dropout_mask(cache: Any) -> Any:
     """Of the cache of any dropout: True where kept, in x's shape."""
     mask, _ = cache
     return mask
 
 
-def spatial_dropout_forward(x, p=0.5, *, axis=1, seed):
+def spatial_dropout_forward(x: Any, p: Any = 0.5, *, axis: Any = 1, seed: Any) -> Any:
     """dropout_forward of whole channels (of `axis`), each sample (axis 0) drawing its own."""
     return _drop(x, p, seed, (0, axis % np.ndim(x)))
 
 
-def spatial_dropout_backward(dy, cache):
+def spatial_dropout_backward(dy: Any, cache: Any) -> Any:
     """As dropout_backward."""
     return dropout_backward(dy, cache)
 
 
-def drop_path_forward(x, p=0.5, *, seed):
+def drop_path_forward(x: Any, p: Any = 0.5, *, seed: Any) -> Any:
     """dropout_forward of whole samples (axis 0) (Huang et al. 2016)."""
     return _drop(x, p, seed, (0,))
 
 
-def drop_path_backward(dy, cache):
+def drop_path_backward(dy: Any, cache: Any) -> Any:
     """As dropout_backward."""
     return dropout_backward(dy, cache)
 
 
-def alpha_dropout_forward(x, p=0.5, *, seed):
+def alpha_dropout_forward(x: Any, p: Any = 0.5, *, seed: Any) -> Any:
     """(y, cache) with y = a * (x where kept, else alpha') + b (Klambauer et al. 2017); p = 1 gives zeros.
 
     alpha' is SELU's limit at -infinity; a and b keep the mean 0 and the variance 1 that x has.
@@ -111,12 +112,12 @@ def alpha_dropout_forward(x, p=0.5, *, seed):
         return a * np.where(mask, x, _SELU_LIMIT) - a * _SELU_LIMIT * p, (mask, a)
 
 
-def alpha_dropout_backward(dy, cache):
+def alpha_dropout_backward(dy: Any, cache: Any) -> Any:
     """a * dy where kept, else 0."""
     return dropout_backward(dy, cache)
 
 
-def gaussian_dropout_forward(x, p=0.5, *, seed):
+def gaussian_dropout_forward(x: Any, p: Any = 0.5, *, seed: Any) -> Any:
     """(y, cache) with y = x * (1 + sqrt(p / (1 - p)) * z), z standard normal by Box and Muller; 0 <= p < 1."""
     if not 0 <= p < 1:
         raise ValueError(f"gaussian_dropout_forward: p is {p}, expected 0 <= p < 1")
@@ -127,7 +128,7 @@ def gaussian_dropout_forward(x, p=0.5, *, seed):
     return _where_kept(mask, factor, x), (mask, factor)
 
 
-def gaussian_dropout_backward(dy, cache):
+def gaussian_dropout_backward(dy: Any, cache: Any) -> Any:
     """dy times the factor that x was multiplied by."""
     return dropout_backward(dy, cache)
 

@@ -1,12 +1,14 @@
 """Statistics of a tensor, two passes over its finite values in float64."""
 
+from typing import Any
+
 import numpy as np
 
 from ..monitor import TensorStats
 
 
 @np.errstate(all="ignore")
-def tensor_stats(x):
+def tensor_stats(x: Any) -> Any:
     """Mean, standard deviation, min and max of what is finite; fractions of what is 0, NaN, infinite or subnormal."""
     x = np.asarray(x)
     x = x if x.dtype.kind == "f" else x.astype(np.float64)

@@ -121,7 +121,7 @@ class Whiten(PCA):
         return super().inverse_transform((z if self.kind == "pca" else z @ self.components_.T) * self.deviations)
 
 
-def to_float(images, mean=0.0, std=1.0, *, layout="nhwc->nchw"):
+def to_float(images: Any, mean: Any = 0.0, std: Any = 1.0, *, layout: Any = "nhwc->nchw") -> Any:
     """(images / 255 - mean) / std per channel."""
     images, channels_first = np.asarray(images), layout == "nchw->nchw"
     column = (-1, 1, 1) if channels_first else (-1,)

@@ -128,7 +128,22 @@ def between(start: float, final: float, remaining: Any) -> Any:
 
 
 class Schedule:
-    """Base of all schedules: checks the arguments and the step. A subclass is a frozen dataclass with a `_formula`."""
+    """Base of all schedules: checks the arguments and the step. A subclass is a frozen dataclass with a `_formula`.
+
+    Raises
+    ------
+    ValueError, TypeError
+        An argument out of its range or of an unsuitable type; when called, a step below 0 or not finite.
+
+    Examples
+    --------
+    >>> import fastnn as fnn
+    >>> lr = fnn.schedules.step_decay(0.1, 10)
+    >>> isinstance(lr, fnn.schedules.Schedule), lr == fnn.schedules.step_decay(0.1, 10)
+    (True, True)
+    >>> lr
+    step_decay(0.1, steps=10, gamma=0.1)
+    """
 
     _checks: ClassVar[dict[str, Callable[[str, str, Any], Any]]] = _CHECKS
 

@@ -18,9 +18,38 @@ class cosine_restarts(Schedule):
     """`cosine_decay` that starts again: cycle k takes ``steps * multiplier**k`` steps.
 
     Each goes from ``final + (value - final) * decay**k`` towards `final`, which it would reach at the step where the
-    next one starts. Loshchilov & Hutter 2017 (SGDR). torch's CosineAnnealingWarmRestarts(T_0=steps,
-    T_mult=multiplier, eta_min=final); Keras's CosineDecayRestarts, with t_mul=multiplier (there 2 by default),
-    m_mul=decay and ``alpha = final / value``.
+    next one starts. torch's CosineAnnealingWarmRestarts(T_0=steps, T_mult=multiplier, eta_min=final); Keras's
+    CosineDecayRestarts, with t_mul=multiplier (there 2 by default), m_mul=decay and ``alpha = final / value``.
+
+    Parameters
+    ----------
+    value : float
+        Where it starts.
+    steps : float
+        Length of the first cycle.
+    multiplier : int
+        How many times as long each cycle is as the one before.
+    decay : float
+        Factor of the height of each cycle.
+    final : float
+        What every cycle goes towards.
+
+    Raises
+    ------
+    ValueError, TypeError
+        An argument out of its range or of an unsuitable type; when called, a step below 0 or not finite.
+
+    References
+    ----------
+    Loshchilov and Hutter, SGDR: stochastic gradient descent with warm restarts, ICLR 2017.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import fastnn as fnn
+    >>> lr = fnn.schedules.cosine_restarts(0.1, 50)
+    >>> lr(np.array([0, 25, 50, 100])).round(4)
+    array([0.1 , 0.05, 0.1 , 0.1 ])
     """
 
     value: float
@@ -59,12 +88,11 @@ class cosine_restarts(Schedule):
 class one_cycle(Schedule):
     """From `start` up to `value` and down to `final`, once, in `steps` steps.
 
-    The peak is at ``t = pct_start * steps - 1`` and the end at ``t = steps - 1``, as in torch. Smith 2018 and
-    Smith & Topin 2018 (super-convergence).
+    The peak is at ``t = pct_start * steps - 1`` and the end at ``t = steps - 1``, as in torch.
 
     Parameters
     ----------
-    value, steps
+    value, steps : float
         The peak, and the number of steps of the whole.
     start : float, optional
         By default ``value / 25``.
@@ -77,12 +105,30 @@ class one_cycle(Schedule):
     three_phase : bool
         Come down to `start` in as many steps as it took to go up, and to `final` in the rest.
 
+    Raises
+    ------
+    ValueError, TypeError
+        An argument out of its range or of an unsuitable type; when called, a step below 0 or not finite.
+
     Notes
     -----
     Momentum goes the other way, with start and final above `value`: ``one_cycle(0.85, steps, start=0.95, final=0.95)``.
     torch's OneCycleLR(max_lr=value, total_steps=steps), where ``start = max_lr / div_factor`` and
     ``final = start / final_div_factor``. optax's cosine_onecycle_schedule ends at t = steps and has its peak at the
     integer part of ``pct_start * steps``.
+
+    References
+    ----------
+    Smith and Topin, Super-convergence: very fast training of neural networks using large learning rates, 2018,
+    arXiv:1708.07120.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import fastnn as fnn
+    >>> lr = fnn.schedules.one_cycle(0.1, 100)
+    >>> lr(np.array([0, 25, 50, 100])).round(4)
+    array([0.004 , 0.0956, 0.0794, 0.    ])
     """
 
     value: float
@@ -133,8 +179,8 @@ class cyclic(Schedule):
     """A triangle wave from `value` up to `peak` and back, again and again.
 
     The height of cycle k above `value` is ``peak - value`` times 1 ("triangular"), ``2**-k`` ("triangular2") or
-    ``gamma**t`` ("exp_range"). Smith 2017 (cyclical learning rates). torch's CyclicLR(base_lr=value, max_lr=peak,
-    step_size_up=steps, step_size_down=steps_down); its momentum, which goes the other way, is a second schedule with
+    ``gamma**t`` ("exp_range"). torch's CyclicLR(base_lr=value, max_lr=peak, step_size_up=steps,
+    step_size_down=steps_down); its momentum, which goes the other way, is a second schedule with
     ``value=max_momentum, peak=base_momentum``.
 
     Parameters
@@ -148,6 +194,23 @@ class cyclic(Schedule):
     mode : {"triangular", "triangular2", "exp_range"}
     gamma : float
         From 0 to 1, for "exp_range" alone.
+
+    Raises
+    ------
+    ValueError, TypeError
+        An argument out of its range or of an unsuitable type; when called, a step below 0 or not finite.
+
+    References
+    ----------
+    Smith, Cyclical learning rates for training neural networks, WACV 2017.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import fastnn as fnn
+    >>> lr = fnn.schedules.cyclic(0.1, 25, peak=0.2)
+    >>> lr(np.array([0, 25, 50, 100])).round(4)
+    array([0.1, 0.2, 0.1, 0.1])
     """
 
     value: float

@@ -10,7 +10,26 @@ from .base import Operations, Schedule, between, everywhere, half_cosine, one_mo
 
 @dataclass(frozen=True, repr=False)
 class constant(Schedule):
-    """Always `value`."""
+    """The same at every step: `value`.
+
+    Parameters
+    ----------
+    value : float
+        The value.
+
+    Raises
+    ------
+    ValueError, TypeError
+        An argument out of its range or of an unsuitable type; when called, a step below 0 or not finite.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import fastnn as fnn
+    >>> lr = fnn.schedules.constant(0.1)
+    >>> lr(np.array([0, 25, 50, 100])).round(4)
+    array([0.1, 0.1, 0.1, 0.1])
+    """
 
     value: float
 
@@ -23,6 +42,28 @@ class step_decay(Schedule):
     """``value * gamma**floor(t / steps)``: drops every `steps` steps.
 
     torch's StepLR(step_size=steps); with staircase=True, optax's and Keras's exponential decay.
+
+    Parameters
+    ----------
+    value : float
+        Where it starts.
+    steps : float
+        After how many steps it drops.
+    gamma : float
+        Factor of each drop.
+
+    Raises
+    ------
+    ValueError, TypeError
+        An argument out of its range or of an unsuitable type; when called, a step below 0 or not finite.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import fastnn as fnn
+    >>> lr = fnn.schedules.step_decay(0.1, 50)
+    >>> lr(np.array([0, 25, 50, 100])).round(4)
+    array([0.1  , 0.1  , 0.01 , 0.001])
     """
 
     value: float
@@ -39,6 +80,28 @@ class exponential_decay(Schedule):
     """``value * gamma**(t / steps)``; gamma > 1 grows, as in a search for the largest useful learning rate.
 
     torch's ExponentialLR (steps=1); exponential_decay of optax (transition_steps, decay_rate) and Keras (decay_steps).
+
+    Parameters
+    ----------
+    value : float
+        Where it starts.
+    steps : float
+        In how many steps it falls by the factor gamma.
+    gamma : float
+        The factor.
+
+    Raises
+    ------
+    ValueError, TypeError
+        An argument out of its range or of an unsuitable type; when called, a step below 0 or not finite.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import fastnn as fnn
+    >>> lr = fnn.schedules.exponential_decay(0.1, 50, gamma=0.5)
+    >>> lr(np.array([0, 25, 50, 100])).round(4)
+    array([0.1   , 0.0707, 0.05  , 0.025 ])
     """
 
     value: float
@@ -55,6 +118,30 @@ class inverse_time_decay(Schedule):
     """``value / (1 + rate * t / steps)``, with staircase=True ``floor(t / steps)`` instead of ``t / steps``.
 
     Keras's InverseTimeDecay(decay_steps=steps, decay_rate=rate); "1/t decay" in lecture notes. Not in torch.
+
+    Parameters
+    ----------
+    value : float
+        Where it starts.
+    steps : float
+        The unit of time.
+    rate : float
+        How fast it falls: after ``steps / rate`` steps it is half of `value`.
+    staircase : bool
+        Fall in steps.
+
+    Raises
+    ------
+    ValueError, TypeError
+        An argument out of its range or of an unsuitable type; when called, a step below 0 or not finite.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import fastnn as fnn
+    >>> lr = fnn.schedules.inverse_time_decay(0.1, 50, rate=1.0)
+    >>> lr(np.array([0, 25, 50, 100])).round(4)
+    array([0.1   , 0.0667, 0.05  , 0.0333])
     """
 
     value: float
@@ -74,6 +161,30 @@ class polynomial_decay(Schedule):
 
     torch's PolynomialLR (final=0) and, with power=1, LinearLR; polynomial_schedule of optax (end_value) and
     PolynomialDecay of Keras (end_learning_rate, by default 1e-4).
+
+    Parameters
+    ----------
+    value : float
+        Where it starts.
+    steps : float
+        Length.
+    power : float
+        1 falls in a line.
+    final : float
+        Where it ends.
+
+    Raises
+    ------
+    ValueError, TypeError
+        An argument out of its range or of an unsuitable type; when called, a step below 0 or not finite.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import fastnn as fnn
+    >>> lr = fnn.schedules.polynomial_decay(0.1, 100)
+    >>> lr(np.array([0, 25, 50, 100])).round(4)
+    array([0.1  , 0.075, 0.05 , 0.   ])
     """
 
     value: float
@@ -90,8 +201,34 @@ class polynomial_decay(Schedule):
 class cosine_decay(Schedule):
     """``final + (value - final) * (1 + cos(pi * t / steps)) / 2``, `final` from t = steps on.
 
-    Loshchilov & Hutter 2017 (SGDR). torch's CosineAnnealingLR(T_max=steps, eta_min=final) up to T_max, after which
-    torch's rises again; in optax and Keras ``alpha = final / value``.
+    torch's CosineAnnealingLR(T_max=steps, eta_min=final) up to T_max, after which torch's rises again; in optax and
+    Keras ``alpha = final / value``.
+
+    Parameters
+    ----------
+    value : float
+        Where it starts.
+    steps : float
+        Length.
+    final : float
+        Where it ends.
+
+    Raises
+    ------
+    ValueError, TypeError
+        An argument out of its range or of an unsuitable type; when called, a step below 0 or not finite.
+
+    References
+    ----------
+    Loshchilov and Hutter, SGDR: stochastic gradient descent with warm restarts, ICLR 2017.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import fastnn as fnn
+    >>> lr = fnn.schedules.cosine_decay(0.1, 100)
+    >>> lr(np.array([0, 25, 50, 100])).round(4)
+    array([0.1   , 0.0854, 0.05  , 0.    ])
     """
 
     value: float
@@ -105,10 +242,36 @@ class cosine_decay(Schedule):
 
 @dataclass(frozen=True, repr=False)
 class linear_warmup(Schedule):
-    """``start + (value - start) * t / steps``, `value` from t = steps on (Goyal et al. 2017).
+    """``start + (value - start) * t / steps``, `value` from t = steps on.
 
     torch's LinearLR(total_iters=steps) with ``start_factor = start / value``, there 1/3 by default; optax's
     linear_schedule(start, value, steps). Followed by something else: `chain`.
+
+    Parameters
+    ----------
+    value : float
+        Where it ends.
+    steps : float
+        Length.
+    start : float
+        Where it starts.
+
+    Raises
+    ------
+    ValueError, TypeError
+        An argument out of its range or of an unsuitable type; when called, a step below 0 or not finite.
+
+    References
+    ----------
+    Goyal et al., Accurate, large minibatch SGD: training ImageNet in 1 hour, 2017, arXiv:1706.02677.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import fastnn as fnn
+    >>> lr = fnn.schedules.linear_warmup(0.1, 50)
+    >>> lr(np.array([0, 25, 50, 100])).round(4)
+    array([0.  , 0.05, 0.1 , 0.1 ])
     """
 
     value: float
@@ -126,6 +289,26 @@ class chain(Schedule):
 
     optax's join_schedules, torch's SequentialLR(milestones=boundaries). Any function of the step may be among the
     schedules; for an array of steps it is given the array of those at which it runs.
+
+    Parameters
+    ----------
+    schedules : sequence of callable
+        What runs, one after the other.
+    boundaries : sequence of float
+        The steps at which the second and each later one starts.
+
+    Raises
+    ------
+    ValueError, TypeError
+        An argument out of its range or of an unsuitable type; when called, a step below 0 or not finite.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import fastnn as fnn
+    >>> lr = fnn.schedules.chain([fnn.schedules.linear_warmup(0.1, 50), fnn.schedules.constant(0.1)], [50])
+    >>> lr(np.array([0, 25, 50, 100])).round(4)
+    array([0.  , 0.05, 0.1 , 0.1 ])
     """
 
     schedules: Sequence[Callable]
@@ -149,6 +332,26 @@ class piecewise(Schedule):
 
     torch's MultiStepLR(milestones=boundaries) and optax's piecewise_constant_schedule, which take factors instead of
     values. Keras's PiecewiseConstantDecay(boundaries, values) changes one step later.
+
+    Parameters
+    ----------
+    values : sequence of float
+        One more than boundaries.
+    boundaries : sequence of float
+        The steps at which the value changes.
+
+    Raises
+    ------
+    ValueError, TypeError
+        An argument out of its range or of an unsuitable type; when called, a step below 0 or not finite.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import fastnn as fnn
+    >>> lr = fnn.schedules.piecewise([0.1, 0.01], [50])
+    >>> lr(np.array([0, 25, 50, 100])).round(4)
+    array([0.1 , 0.1 , 0.01, 0.01])
     """
 
     values: Sequence[float]
@@ -168,6 +371,34 @@ class warmup_cosine(Schedule):
 
     optax's warmup_cosine_decay_schedule(start, value, warmup, steps, final), whose decay_steps also counts the warmup;
     Keras's CosineDecay(start, steps - warmup, warmup_target=value, warmup_steps=warmup).
+
+    Parameters
+    ----------
+    value : float
+        The peak.
+    steps : float
+        Length of the whole, the warmup included.
+    warmup : float
+        Steps up to the peak.
+    start, final : float
+        Where it starts and ends.
+
+    Raises
+    ------
+    ValueError, TypeError
+        An argument out of its range or of an unsuitable type; when called, a step below 0 or not finite.
+
+    References
+    ----------
+    Loshchilov and Hutter, SGDR: stochastic gradient descent with warm restarts, ICLR 2017.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import fastnn as fnn
+    >>> lr = fnn.schedules.warmup_cosine(0.1, 100, warmup=50)
+    >>> lr(np.array([0, 25, 50, 100])).round(4)
+    array([0.  , 0.05, 0.1 , 0.  ])
     """
 
     value: float

@@ -1,6 +1,7 @@
 """The schedule that follows a metric instead of the step."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, field
 from functools import partial
 from typing import Any, ClassVar
@@ -28,11 +29,6 @@ def _metric(name: str, argument: str, value: Any) -> float:
 class ReduceOnPlateau(Schedule):
     """A value that is multiplied by `factor` when a metric has stopped improving, whatever the step.
 
-        lr = ReduceOnPlateau(0.1, patience=5)
-        optimizer = Adam(params, lr=lr)
-        ...                       # an epoch of optimizer.step(grads)
-        lr.update(validation_loss)
-
     torch's ReduceLROnPlateau(min_lr=minimum, eps=0).
 
     Parameters
@@ -58,6 +54,21 @@ class ReduceOnPlateau(Schedule):
         The present value, and the best metric so far.
     bad_updates, cooldown_left : int
         Updates without improvement since the last one or the last reduction, and those that will not count.
+
+    Raises
+    ------
+    ValueError, TypeError
+        An argument out of its range or of an unsuitable type; when called, a step below 0 or not finite.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import fastnn as fnn
+    >>> w = np.ones(2)
+    >>> lr = fnn.schedules.ReduceOnPlateau(0.1, patience=1)
+    >>> opt = fnn.optim.SGD(w, lr=lr)
+    >>> [round(lr.update(loss), 3) for loss in (1.0, 0.5, 0.6, 0.6, 0.6)]
+    [0.1, 0.1, 0.1, 0.01, 0.01]
     """
 
     _checks: ClassVar[dict[str, Any]] = {
@@ -88,8 +99,24 @@ class ReduceOnPlateau(Schedule):
     def _formula(self, step: Any, of: Operations) -> Any:
         return everywhere(self.value, step)
 
-    def update(self, metric: Any) -> float:
-        """Take note of the latest metric, where NaN is no improvement, and return the value from now on."""
+    def update(self, metric: float) -> float:
+        """Take note of the latest metric, where NaN is no improvement.
+
+        Parameters
+        ----------
+        metric : float
+            The latest.
+
+        Returns
+        -------
+        float
+            The value from now on.
+
+        Raises
+        ------
+        ValueError, TypeError
+            A metric that is no number.
+        """
         metric = _metric("ReduceOnPlateau.update", "metric", metric)
         if self._improves(metric):
             self.best, self.bad_updates = metric, 0
@@ -112,11 +139,22 @@ class ReduceOnPlateau(Schedule):
         return sign * metric > sign * limit
 
     def state_dict(self) -> dict[str, float]:
-        """What `update` changes, as a flat dict of numbers, fit for ``np.savez(file, **d)``."""
+        """What `update` changes, as a flat dict of numbers, fit for ``np.savez(file, **d)``.
+
+        Returns
+        -------
+        dict of float
+            For `load_state_dict`.
+        """
         return {name: getattr(self, name) for name in ("value", "best", "bad_updates", "cooldown_left")}
 
-    def load_state_dict(self, state: Any) -> None:
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take over what `state_dict` returned (or np.load of its file).
+
+        Parameters
+        ----------
+        state : dict
+            From `state_dict`.
 
         Raises
         ------

@@ -30,7 +30,45 @@ def _eps(hyper):
 
 
 class Adagrad(Optimizer):
-    """Steps shrink by the root of the sum of all squares; `adagrad_update` states the formula."""
+    """Steps shrink by the root of the sum of all squares; `adagrad_update` states the formula.
+
+    Parameters
+    ----------
+    params : ndarray, list, tuple or (nested) dict of ndarray
+        float32 or float64 of any strides, updated in place.
+    lr : float or schedule
+        Learning rate.
+    eps : float
+        Added to the denominator.
+    initial_accumulator : float
+        Where the sum of squares begins.
+    lr_decay : float
+        Step t has the learning rate ``lr / (1 + (t - 1) * lr_decay)``.
+    eps_mode : {"outside", "inside"}
+        Whether eps is added to the root or under it.
+    weight_decay, decoupled, l1, maximize, clip_value, clip_param_norm, clip_norm, ema_decay, skip_nonfinite, zero_grads
+        What every rule has; see `Optimizer`.
+
+    Raises
+    ------
+    ValueError, TypeError
+        A hyperparameter out of its range or of an unsuitable type, an unknown keyword, parameters that cannot be
+        updated.
+
+    References
+    ----------
+    Duchi, Hazan and Singer, "Adaptive subgradient methods for online learning and stochastic optimization", JMLR 2011.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import fastnn as fnn
+    >>> w = np.array([1.0, -2.0])
+    >>> opt = fnn.optim.Adagrad(w, lr=0.1)
+    >>> opt.step(np.array([0.5, 0.5]))
+    >>> w.round(4)
+    array([ 0.9, -2.1])
+    """
 
     own: ClassVar[dict[str, Hyperparameter]] = {
         "lr": Number(0.01),
@@ -83,9 +121,24 @@ def adagrad_update(
     **common
         As in `sgd_update`.
 
+    Raises
+    ------
+    ValueError, TypeError
+        Arrays that cannot be updated in place or do not match, a hyperparameter out of its range or of an unsuitable
+        type; nothing has been updated then.
+
     References
     ----------
     Duchi et al., "Adaptive subgradient methods for online learning and stochastic optimization" (2011).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import fastnn as fnn
+    >>> w, s = np.ones(2), np.zeros(2)
+    >>> fnn.optim.adagrad_update(w, np.array([0.5, -0.1]), s, lr=0.1)
+    >>> w.round(4)
+    array([0.9, 1.1])
     """
     hyper = {"lr": lr, "eps": eps, "lr_decay": lr_decay, "eps_mode": eps_mode}
     apply("adagrad_update", Adagrad, param, grad, {"sum_sq": sum_sq}, step, hyper, **common)
@@ -141,7 +194,50 @@ _RMSPROP = {
 
 
 class RMSprop(Optimizer):
-    """Steps divided by the root mean square of late gradients; `rmsprop_update` states the formula."""
+    """Steps divided by the root mean square of late gradients; `rmsprop_update` states the formula.
+
+    Parameters
+    ----------
+    params : ndarray, list, tuple or (nested) dict of ndarray
+        float32 or float64 of any strides, updated in place.
+    lr : float or schedule
+        Learning rate.
+    alpha : float
+        Decay rate of the average of squares.
+    eps : float
+        Added to the denominator.
+    momentum : float
+        Of the steps.
+    centered : bool
+        Divide by the standard deviation instead.
+    eps_mode : {"outside", "inside"}
+        Whether eps is added to the root or under it.
+    momentum_form : {"torch", "velocity"}
+        Whether the learning rate is applied to the momentum or is part of it.
+    weight_decay, decoupled, l1, maximize, clip_value, clip_param_norm, clip_norm, ema_decay, skip_nonfinite, zero_grads
+        What every rule has; see `Optimizer`.
+
+    Raises
+    ------
+    ValueError, TypeError
+        A hyperparameter out of its range or of an unsuitable type, an unknown keyword, parameters that cannot be
+        updated.
+
+    References
+    ----------
+    Hinton, Srivastava and Swersky, "Lecture 6e of Neural networks for machine learning", 2012; Graves, "Generating
+    sequences with recurrent neural networks", 2013, for the centred form.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import fastnn as fnn
+    >>> w = np.array([1.0, -2.0])
+    >>> opt = fnn.optim.RMSprop(w, lr=0.1)
+    >>> opt.step(np.array([0.5, 0.5]))
+    >>> w.round(4)
+    array([ 0., -3.])
+    """
 
     own: ClassVar[dict[str, Hyperparameter]] = {
         "lr": Number(0.01),
@@ -205,10 +301,25 @@ def rmsprop_update(
     **common
         As in `sgd_update`.
 
+    Raises
+    ------
+    ValueError, TypeError
+        Arrays that cannot be updated in place or do not match, a hyperparameter out of its range or of an unsuitable
+        type; nothing has been updated then.
+
     References
     ----------
     Hinton, Srivastava & Swersky, "Lecture 6e of Neural networks for machine learning" (2012); Graves, "Generating
     sequences with recurrent neural networks" (2013) for the centred form.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import fastnn as fnn
+    >>> w, s = np.ones(2), np.zeros(2)
+    >>> fnn.optim.rmsprop_update(w, np.array([0.5, -0.1]), s, lr=0.1, alpha=0.75)
+    >>> w.round(4)
+    array([0.8, 1.2])
     """
     if momentum and buf is None:
         raise TypeError(f"rmsprop_update: buf is None, expected an array like param for momentum {momentum:g}")
@@ -231,7 +342,41 @@ _ADADELTA = Update("adadelta", _adadelta, ("square_avg", "acc_delta"), 5)
 
 
 class Adadelta(Optimizer):
-    """Steps in the units of the parameter; `adadelta_update` states the formula."""
+    """Steps in the units of the parameter; `adadelta_update` states the formula.
+
+    Parameters
+    ----------
+    params : ndarray, list, tuple or (nested) dict of ndarray
+        float32 or float64 of any strides, updated in place.
+    lr : float or schedule
+        Learning rate.
+    rho : float
+        Decay rate of both averages of squares.
+    eps : float
+        Added under both roots.
+    weight_decay, decoupled, l1, maximize, clip_value, clip_param_norm, clip_norm, ema_decay, skip_nonfinite, zero_grads
+        What every rule has; see `Optimizer`.
+
+    Raises
+    ------
+    ValueError, TypeError
+        A hyperparameter out of its range or of an unsuitable type, an unknown keyword, parameters that cannot be
+        updated.
+
+    References
+    ----------
+    Zeiler, "ADADELTA: an adaptive learning rate method", 2012, arXiv:1212.5701.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import fastnn as fnn
+    >>> w = np.array([1.0, -2.0])
+    >>> opt = fnn.optim.Adadelta(w)
+    >>> opt.step(np.array([0.5, 0.5]))
+    >>> w.round(4)
+    array([ 0.9968, -2.0032])
+    """
 
     own: ClassVar[dict[str, Hyperparameter]] = {"lr": Number(1.0), "rho": Number(0.9, high=1), "eps": Number(1e-6)}
     positional = 3
@@ -256,9 +401,9 @@ def adadelta_update(
     eps: float = 1e-6,
     **common: Any,
 ) -> None:
-    """Adadelta, in place.
+    """Adadelta, in place: steps in the units of the parameter.
 
-    ::
+    With averages v of the squared gradient and u of the squared step::
 
         v = rho v + (1 - rho) g^2
         delta = sqrt(u + eps) / sqrt(v + eps) * g
@@ -276,9 +421,24 @@ def adadelta_update(
     **common
         As in `sgd_update`.
 
+    Raises
+    ------
+    ValueError, TypeError
+        Arrays that cannot be updated in place or do not match, a hyperparameter out of its range or of an unsuitable
+        type; nothing has been updated then.
+
     References
     ----------
     Zeiler, "ADADELTA: an adaptive learning rate method" (2012).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import fastnn as fnn
+    >>> w, v, u = np.ones(2), np.zeros(2), np.zeros(2)
+    >>> fnn.optim.adadelta_update(w, np.array([0.5, -0.1]), v, u)
+    >>> w.round(4)
+    array([0.9968, 1.0032])
     """
     hyper, states = {"lr": lr, "rho": rho, "eps": eps}, {"square_avg": square_avg, "acc_delta": acc_delta}
     apply("adadelta_update", Adadelta, param, grad, states, 1, hyper, **common)

@@ -26,6 +26,42 @@ class Adafactor(Optimizer):
     """Adam in little memory, its steps relative to the parameter; `adafactor_update` states the formula.
 
     Its decay is decoupled.
+
+    Parameters
+    ----------
+    params : ndarray, list, tuple or (nested) dict of ndarray
+        float32 or float64 of any strides, updated in place.
+    lr : float or schedule
+        Learning rate.
+    beta2_decay : float
+        The share of the newest square at step t is ``t**beta2_decay``.
+    eps : tuple of (float or None, float)
+        The smallest root of an average of squares (None: the dtype's machine epsilon), and the smallest size of a
+        parameter.
+    d : float
+        The largest root mean square of a step, before it is scaled.
+    weight_decay, decoupled, l1, maximize, clip_value, clip_param_norm, clip_norm, ema_decay, skip_nonfinite, zero_grads
+        What every rule has; see `Optimizer`.
+
+    Raises
+    ------
+    ValueError, TypeError
+        A hyperparameter out of its range or of an unsuitable type, an unknown keyword, parameters that cannot be
+        updated.
+
+    References
+    ----------
+    Shazeer and Stern, "Adafactor: adaptive learning rates with sublinear memory cost", ICML 2018.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import fastnn as fnn
+    >>> w = np.array([1.0, -2.0])
+    >>> opt = fnn.optim.Adafactor(w, lr=0.1)
+    >>> opt.step(np.array([0.5, 0.5]))
+    >>> w.round(4)
+    array([ 0.8419, -2.1581])
     """
 
     own: ClassVar[dict[str, Hyperparameter]] = {
@@ -94,9 +130,24 @@ def adafactor_update(
     **common
         As in `sgd_update`; decoupled is True by default.
 
+    Raises
+    ------
+    ValueError, TypeError
+        Arrays that cannot be updated in place or do not match, a hyperparameter out of its range or of an unsuitable
+        type; nothing has been updated then.
+
     References
     ----------
     Shazeer & Stern, "Adafactor: adaptive learning rates with sublinear memory cost" (2018); as in torch.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import fastnn as fnn
+    >>> w, row, column = np.ones((1, 2)), np.zeros((1, 1)), np.zeros((1, 2))
+    >>> fnn.optim.adafactor_update(w, np.array([[0.5, -0.1]]), row, column, None, 1, lr=0.1)
+    >>> w.round(4)
+    array([[0.9, 1.1]])
     """
     name, hyper = "adafactor_update", {"lr": lr, "beta2_decay": beta2_decay, "eps": eps, "d": d}
     states = {"row_var": row_var, "col_var": col_var, "variance": variance}

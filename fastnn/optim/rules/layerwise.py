@@ -30,7 +30,43 @@ _LARS = Update("lars", _lars, ("buf",), 5, _lars_measure)
 
 
 class LARS(Optimizer):
-    """Momentum with a step of the length of the layer; `lars_update` states the formula."""
+    """Momentum with a step of the length of the layer; `lars_update` states the formula.
+
+    Parameters
+    ----------
+    params : ndarray, list, tuple or (nested) dict of ndarray
+        float32 or float64 of any strides, updated in place.
+    lr : float or schedule
+        Learning rate.
+    momentum : float
+        Of the steps.
+    trust_coefficient : float
+        The length of a step, before lr, as a share of the parameter's.
+    eps : float
+        Added to the norm of the gradient.
+    weight_decay, decoupled, l1, maximize, clip_value, clip_param_norm, clip_norm, ema_decay, skip_nonfinite, zero_grads
+        What every rule has; see `Optimizer`.
+
+    Raises
+    ------
+    ValueError, TypeError
+        A hyperparameter out of its range or of an unsuitable type, an unknown keyword, parameters that cannot be
+        updated.
+
+    References
+    ----------
+    You, Gitman and Ginsburg, "Large batch training of convolutional networks", 2017, arXiv:1708.03888.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import fastnn as fnn
+    >>> w = np.array([1.0, -2.0])
+    >>> opt = fnn.optim.LARS(w, lr=10.0)
+    >>> opt.step(np.array([0.5, 0.5]))
+    >>> w.round(4)
+    array([ 0.9842, -2.0158])
+    """
 
     own: ClassVar[dict[str, Hyperparameter]] = {
         "lr": Number(1e-2),
@@ -80,9 +116,24 @@ def lars_update(
     **common
         As in `sgd_update`. Decoupled weight decay is not in the ratio.
 
+    Raises
+    ------
+    ValueError, TypeError
+        Arrays that cannot be updated in place or do not match, a hyperparameter out of its range or of an unsuitable
+        type; nothing has been updated then.
+
     References
     ----------
     You, Gitman & Ginsburg, "Large batch training of convolutional networks" (2017).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import fastnn as fnn
+    >>> w, buf = np.ones(2), np.zeros(2)
+    >>> fnn.optim.lars_update(w, np.array([0.5, -0.1]), buf, lr=10.0)
+    >>> w.round(4)
+    array([0.9861, 1.0028])
     """
     hyper = {"lr": lr, "momentum": momentum, "trust_coefficient": trust_coefficient, "eps": eps}
     apply("lars_update", LARS, param, grad, {"buf": buf}, 1, hyper, **common)
@@ -112,7 +163,41 @@ _LAMB = Update("lamb", _lamb, ("exp_avg", "exp_avg_sq"), 15, _lamb_measure)
 
 
 class LAMB(Optimizer):
-    """Adam with a step of the length of the layer; `lamb_update` states the formula. Its decay is decoupled."""
+    """Adam with a step of the length of the layer; `lamb_update` states the formula. Its decay is decoupled.
+
+    Parameters
+    ----------
+    params : ndarray, list, tuple or (nested) dict of ndarray
+        float32 or float64 of any strides, updated in place.
+    lr : float or schedule
+        Learning rate.
+    betas : tuple of two floats
+        Decay rates of the averages of the gradient and of its square.
+    eps : float
+        Added to the denominator.
+    decoupled, weight_decay, l1, maximize, clip_value, clip_param_norm, clip_norm, ema_decay, skip_nonfinite, zero_grads
+        What every rule has; see `Optimizer`.
+
+    Raises
+    ------
+    ValueError, TypeError
+        A hyperparameter out of its range or of an unsuitable type, an unknown keyword, parameters that cannot be
+        updated.
+
+    References
+    ----------
+    You et al., "Large batch optimization for deep learning: training BERT in 76 minutes", ICLR 2020.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import fastnn as fnn
+    >>> w = np.array([1.0, -2.0])
+    >>> opt = fnn.optim.LAMB(w, lr=0.1)
+    >>> opt.step(np.array([0.5, 0.5]))
+    >>> w.round(4)
+    array([ 0.8419, -2.1581])
+    """
 
     own: ClassVar[dict[str, Hyperparameter]] = {
         "lr": RATE,
@@ -162,9 +247,24 @@ def lamb_update(
     **common
         As in `sgd_update`; decoupled (True by default) is the decay above, otherwise it enters the gradient.
 
+    Raises
+    ------
+    ValueError, TypeError
+        Arrays that cannot be updated in place or do not match, a hyperparameter out of its range or of an unsuitable
+        type; nothing has been updated then.
+
     References
     ----------
     You et al., "Large batch optimization for deep learning: training BERT in 76 minutes" (2020).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import fastnn as fnn
+    >>> w, m, v = np.ones(2), np.zeros(2), np.zeros(2)
+    >>> fnn.optim.lamb_update(w, np.array([0.5, -0.1]), m, v, 1, lr=0.1)
+    >>> w.round(4)
+    array([0.9, 1.1])
     """
     hyper = {"lr": lr, "betas": betas, "eps": eps}
     states = {"exp_avg": exp_avg, "exp_avg_sq": exp_avg_sq}

@@ -40,10 +40,42 @@ _SGD_NESTEROV = Update("sgd_nesterov", _sgd_nesterov, ("buf",), 4, work=0.2)
 class SGD(Optimizer):
     """Gradient descent, with momentum and Nesterov momentum; `sgd_update` states the formula.
 
+    Parameters
+    ----------
+    params : ndarray, list, tuple or (nested) dict of ndarray
+        float32 or float64 of any strides, updated in place.
+    lr : float or schedule
+        Learning rate.
+    momentum : float
+        Share of the last step's buffer that stays.
+    dampening : float
+        The share of a gradient, the first one aside, that does not enter the momentum.
+    nesterov : bool
+        Step as if the momentum had been applied already; needs momentum and no dampening.
+    momentum_form : {"torch", "velocity"}
+        Whether the learning rate is applied to the momentum or is part of it: they differ when it changes.
+    weight_decay, decoupled, l1, maximize, clip_value, clip_param_norm, clip_norm, ema_decay, skip_nonfinite, zero_grads
+        What every rule has; see `Optimizer`.
+
     Raises
     ------
-    ValueError
-        Nesterov momentum without momentum or with dampening; a hyperparameter out of its range.
+    ValueError, TypeError
+        A hyperparameter out of its range or of an unsuitable type, an unknown keyword, parameters that cannot be
+        updated; nesterov without momentum or with dampening.
+
+    References
+    ----------
+    Sutskever, Martens, Dahl and Hinton, "On the importance of initialization and momentum in deep learning", ICML 2013.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import fastnn as fnn
+    >>> w = np.array([1.0, -2.0])
+    >>> opt = fnn.optim.SGD(w, lr=0.1, momentum=0.9)
+    >>> opt.step(np.array([0.5, 0.5]))
+    >>> w.round(4)
+    array([ 0.95, -2.05])
     """
 
     own: ClassVar[dict[str, Hyperparameter]] = {
@@ -90,10 +122,13 @@ def sgd_update(
 ) -> None:
     """Gradient descent with momentum, in place.
 
-    torch form::      buf = momentum * buf + (1 - dampening) * g
-                      param -= lr * (g + momentum * buf if nesterov else buf)
-    velocity form::   buf = momentum * buf - lr * (1 - dampening) * g
-                      param += (momentum * buf - lr * g if nesterov else buf)
+    ::
+
+        buf = momentum * buf + (1 - dampening) * g         momentum_form "torch"
+        param -= lr * (g + momentum * buf if nesterov else buf)
+
+        buf = momentum * buf - lr * (1 - dampening) * g    momentum_form "velocity"
+        param += (momentum * buf - lr * g if nesterov else buf)
 
     Parameters
     ----------
@@ -111,9 +146,24 @@ def sgd_update(
         weight_decay, decoupled, l1, maximize, clip_value, clip_param_norm: see `Optimizer`; grad_scale multiplies the
         gradient, zero_grads clears it.
 
+    Raises
+    ------
+    ValueError, TypeError
+        Arrays that cannot be updated in place or do not match, a hyperparameter out of its range or of an unsuitable
+        type; nothing has been updated then.
+
     References
     ----------
     Sutskever et al., "On the importance of initialization and momentum in deep learning" (2013).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import fastnn as fnn
+    >>> w, buf = np.ones(2), np.zeros(2)
+    >>> fnn.optim.sgd_update(w, np.array([0.5, -0.1]), buf, lr=0.1, momentum=0.9)
+    >>> w.round(4)
+    array([0.95, 1.01])
     """
     if momentum and buf is None:
         raise TypeError(f"sgd_update: buf is None, expected an array like param for momentum {momentum:g}")
@@ -136,7 +186,39 @@ _LION = Update("lion", _lion, ("exp_avg",), 7, work=0.2)
 
 
 class Lion(Optimizer):
-    """Steps of one size in the direction of a sign; `lion_update` states the formula. Its decay is decoupled."""
+    """Steps of one size in the direction of a sign; `lion_update` states the formula. Its decay is decoupled.
+
+    Parameters
+    ----------
+    params : ndarray, list, tuple or (nested) dict of ndarray
+        float32 or float64 of any strides, updated in place.
+    lr : float or schedule
+        Learning rate.
+    betas : tuple of two floats
+        Share of the momentum in the step, and what of it stays.
+    weight_decay, decoupled, l1, maximize, clip_value, clip_param_norm, clip_norm, ema_decay, skip_nonfinite, zero_grads
+        What every rule has; see `Optimizer`.
+
+    Raises
+    ------
+    ValueError, TypeError
+        A hyperparameter out of its range or of an unsuitable type, an unknown keyword, parameters that cannot be
+        updated.
+
+    References
+    ----------
+    Chen et al., "Symbolic discovery of optimization algorithms", NeurIPS 2023.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import fastnn as fnn
+    >>> w = np.array([1.0, -2.0])
+    >>> opt = fnn.optim.Lion(w, lr=0.1)
+    >>> opt.step(np.array([0.5, 0.5]))
+    >>> w.round(4)
+    array([ 0.9, -2.1])
+    """
 
     own: ClassVar[dict[str, Hyperparameter]] = {"lr": Number(1e-4), "betas": betas(0.9, 0.99)}
     positional = 2
@@ -174,9 +256,24 @@ def lion_update(
     **common
         As in `sgd_update`; decoupled is True by default.
 
+    Raises
+    ------
+    ValueError, TypeError
+        Arrays that cannot be updated in place or do not match, a hyperparameter out of its range or of an unsuitable
+        type; nothing has been updated then.
+
     References
     ----------
     Chen et al., "Symbolic discovery of optimization algorithms" (2023).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import fastnn as fnn
+    >>> w, m = np.ones(2), np.zeros(2)
+    >>> fnn.optim.lion_update(w, np.array([0.5, -0.1]), m, lr=0.1)
+    >>> w.round(4)
+    array([0.9, 1.1])
     """
     apply("lion_update", Lion, param, grad, {"exp_avg": exp_avg}, 1, {"lr": lr, "betas": betas}, **common)
 
@@ -198,7 +295,44 @@ _RPROP = Update("rprop", _rprop, ("prev", "step_size"), 4, work=0.3)
 
 
 class Rprop(Optimizer):
-    """A step size of its own for every element, from the signs of its gradients; `rprop_update` states the formula."""
+    """Step sizes of each weight's own, from the signs of the gradient; `rprop_update` states the formula.
+
+    For gradients of the whole data: the signs of small batches change for no reason.
+
+    Parameters
+    ----------
+    params : ndarray, list, tuple or (nested) dict of ndarray
+        float32 or float64 of any strides, updated in place.
+    lr : float
+        The first step size.
+    etas : tuple of two floats
+        Factors of the size where the gradient has changed its sign, and where it has kept it.
+    step_sizes : tuple of two floats
+        The smallest and the largest size.
+    weight_decay, decoupled, l1, maximize, clip_value, clip_param_norm, clip_norm, ema_decay, skip_nonfinite, zero_grads
+        What every rule has; see `Optimizer`.
+
+    Raises
+    ------
+    ValueError, TypeError
+        A hyperparameter out of its range or of an unsuitable type, an unknown keyword, parameters that cannot be
+        updated.
+
+    References
+    ----------
+    Riedmiller and Braun, "A direct adaptive method for faster backpropagation learning: the RPROP algorithm", ICNN
+    1993.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import fastnn as fnn
+    >>> w = np.array([1.0, -2.0])
+    >>> opt = fnn.optim.Rprop(w, lr=0.1)
+    >>> opt.step(np.array([0.5, 0.5]))
+    >>> w.round(4)
+    array([ 0.9, -2.1])
+    """
 
     own: ClassVar[dict[str, Hyperparameter]] = {
         "lr": Number(1e-2),
@@ -261,10 +395,25 @@ def rprop_update(
     **common
         As in `sgd_update`.
 
+    Raises
+    ------
+    ValueError, TypeError
+        Arrays that cannot be updated in place or do not match, a hyperparameter out of its range or of an unsuitable
+        type; nothing has been updated then.
+
     References
     ----------
     Riedmiller & Braun, "A direct adaptive method for faster backpropagation learning: the RPROP algorithm" (1993); this
     is the variant of torch, without going back.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import fastnn as fnn
+    >>> w, prev, size = np.ones(2), np.zeros(2), np.full(2, 0.1)
+    >>> fnn.optim.rprop_update(w, np.array([0.5, -0.1]), prev, size)
+    >>> w.round(4)
+    array([0.9, 1.1])
     """
     hyper = {"lr": lr, "etas": etas, "step_sizes": step_sizes}
     apply("rprop_update", Rprop, param, grad, {"prev": prev, "step_size": step_size}, 1, hyper, **common)

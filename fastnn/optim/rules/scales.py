@@ -27,7 +27,43 @@ _ADAMAX = Update("adamax", _adamax, ("exp_avg", "exp_inf"), 7)
 
 
 class Adamax(Optimizer):
-    """Adam with the largest late gradient in place of the root mean square; `adamax_update` states the formula."""
+    """Adam with the largest gradient in place of the root mean square; `adamax_update` states the formula.
+
+    Parameters
+    ----------
+    params : ndarray, list, tuple or (nested) dict of ndarray
+        float32 or float64 of any strides, updated in place.
+    lr : float or schedule
+        Learning rate.
+    betas : tuple of two floats
+        Decay rates of the averages of the gradient and of its square.
+    eps : float
+        Added to the denominator.
+    eps_mode : {"inside", "outside"}
+        Whether eps is added to the gradient's magnitude or to the largest one.
+    weight_decay, decoupled, l1, maximize, clip_value, clip_param_norm, clip_norm, ema_decay, skip_nonfinite, zero_grads
+        What every rule has; see `Optimizer`.
+
+    Raises
+    ------
+    ValueError, TypeError
+        A hyperparameter out of its range or of an unsuitable type, an unknown keyword, parameters that cannot be
+        updated.
+
+    References
+    ----------
+    Kingma and Ba, "Adam: a method for stochastic optimization", ICLR 2015.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import fastnn as fnn
+    >>> w = np.array([1.0, -2.0])
+    >>> opt = fnn.optim.Adamax(w, lr=0.1)
+    >>> opt.step(np.array([0.5, 0.5]))
+    >>> w.round(4)
+    array([ 0.9, -2.1])
+    """
 
     own: ClassVar[dict[str, Hyperparameter]] = {
         "lr": Number(2e-3),
@@ -61,7 +97,9 @@ def adamax_update(
     eps_mode: str = "inside",
     **common: Any,
 ) -> None:
-    """Adamax, in place: with m and c1 as in `adam_update`::
+    """Adamax, in place.
+
+    With m and c1 as in `adam_update`::
 
         eps_mode "inside":   u = max(beta2 u, |g| + eps);  param -= lr / c1 * m / u          torch, optax
         eps_mode "outside":  u = max(beta2 u, |g|);        param -= lr / c1 * m / (u + eps)  Keras
@@ -77,9 +115,24 @@ def adamax_update(
     **common
         As in `sgd_update`.
 
+    Raises
+    ------
+    ValueError, TypeError
+        Arrays that cannot be updated in place or do not match, a hyperparameter out of its range or of an unsuitable
+        type; nothing has been updated then.
+
     References
     ----------
     Kingma & Ba, "Adam: a method for stochastic optimization" (2015), section 7.1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import fastnn as fnn
+    >>> w, m, u = np.ones(2), np.zeros(2), np.zeros(2)
+    >>> fnn.optim.adamax_update(w, np.array([0.5, -0.1]), m, u, 1, lr=0.1)
+    >>> w.round(4)
+    array([0.9, 1.1])
     """
     hyper = {"lr": lr, "betas": betas, "eps": eps, "eps_mode": eps_mode}
     states = {"exp_avg": exp_avg, "exp_inf": exp_inf}
@@ -98,7 +151,41 @@ _ADABELIEF = Update("adabelief", _adabelief, ("exp_avg", "exp_avg_var"), 9)
 
 
 class AdaBelief(Optimizer):
-    """Adam with the spread of the gradient around its average; `adabelief_update` states the formula."""
+    """Adam with the spread of the gradient around its average; `adabelief_update` states the formula.
+
+    Parameters
+    ----------
+    params : ndarray, list, tuple or (nested) dict of ndarray
+        float32 or float64 of any strides, updated in place.
+    lr : float or schedule
+        Learning rate.
+    betas : tuple of two floats
+        Decay rates of the averages of the gradient and of its square.
+    eps : float
+        Added to the denominator.
+    weight_decay, decoupled, l1, maximize, clip_value, clip_param_norm, clip_norm, ema_decay, skip_nonfinite, zero_grads
+        What every rule has; see `Optimizer`.
+
+    Raises
+    ------
+    ValueError, TypeError
+        A hyperparameter out of its range or of an unsuitable type, an unknown keyword, parameters that cannot be
+        updated.
+
+    References
+    ----------
+    Zhuang et al., "AdaBelief optimizer: adapting stepsizes by the belief in observed gradients", NeurIPS 2020.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import fastnn as fnn
+    >>> w = np.array([1.0, -2.0])
+    >>> opt = fnn.optim.AdaBelief(w, lr=0.1)
+    >>> opt.step(np.array([0.5, 0.5]))
+    >>> w.round(4)
+    array([ 0.8889, -2.1111])
+    """
 
     own: ClassVar[dict[str, Hyperparameter]] = {"lr": RATE, "betas": betas(0.9, 0.999), "eps": Number(1e-16)}
     positional = 3
@@ -126,7 +213,9 @@ def adabelief_update(
     eps: float = 1e-16,
     **common: Any,
 ) -> None:
-    """AdaBelief, in place: with m, c1, c2 as in `adam_update`::
+    """AdaBelief, in place.
+
+    With m, c1, c2 as in `adam_update`::
 
         s = beta2 s + (1 - beta2) (g - m)^2 + eps
         param -= lr / c1 * m / (sqrt(s / c2) + eps)
@@ -140,9 +229,24 @@ def adabelief_update(
     **common
         As in `sgd_update`.
 
+    Raises
+    ------
+    ValueError, TypeError
+        Arrays that cannot be updated in place or do not match, a hyperparameter out of its range or of an unsuitable
+        type; nothing has been updated then.
+
     References
     ----------
     Zhuang et al., "AdaBelief optimizer: adapting stepsizes by the belief in observed gradients" (2020).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import fastnn as fnn
+    >>> w, m, s = np.ones(2), np.zeros(2), np.zeros(2)
+    >>> fnn.optim.adabelief_update(w, np.array([0.5, -0.1]), m, s, 1, lr=0.1)
+    >>> w.round(4)
+    array([0.8889, 1.1111])
     """
     hyper, states = {"lr": lr, "betas": betas, "eps": eps}, {"exp_avg": exp_avg, "exp_avg_var": exp_avg_var}
     apply("adabelief_update", AdaBelief, param, grad, states, step, hyper, **common)

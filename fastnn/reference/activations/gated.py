@@ -1,5 +1,7 @@
 """maxout, gated linear units, and a bias with its activation."""
 
+from typing import Any
+
 import numpy as np
 
 from .._float64 import in_float64
@@ -9,7 +11,7 @@ from .lookup import activation as resolve_activation
 _GATES = {"sigmoid": "sigmoid", "relu": "relu", "gelu": "gelu", "silu": "silu", "bilinear": None}
 
 
-def maxout(x, pieces, axis=-1):
+def maxout(x: Any, pieces: Any, axis: Any = -1) -> Any:
     """(y, winner): the largest of each `pieces` neighbouring channels of `axis`, the lowest piece on ties."""
     x = np.asarray(x, np.float64)
     axis %= x.ndim
@@ -19,7 +21,7 @@ def maxout(x, pieces, axis=-1):
     return y.squeeze(axis + 1), winner
 
 
-def maxout_backward(dy, winner, pieces, axis=-1):
+def maxout_backward(dy: Any, winner: Any, pieces: Any, axis: Any = -1) -> Any:
     """dy in the place of each winner, 0 elsewhere."""
     dy = np.asarray(dy, np.float64)
     axis %= dy.ndim
@@ -30,7 +32,7 @@ def maxout_backward(dy, winner, pieces, axis=-1):
 
 
 @np.errstate(all="ignore")
-def glu(x, axis=-1, gate="sigmoid"):
+def glu(x: Any, axis: Any = -1, gate: Any = "sigmoid") -> Any:
     """a * gate(b), a and b the halves of x along `axis` (Dauphin et al. 2017; gates as Shazeer 2020)."""
     a, b = _halves(x, axis)
     f, _ = _gate(gate)
@@ -38,7 +40,7 @@ def glu(x, axis=-1, gate="sigmoid"):
 
 
 @np.errstate(all="ignore")
-def glu_backward(dy, x, axis=-1, gate="sigmoid"):
+def glu_backward(dy: Any, x: Any, axis: Any = -1, gate: Any = "sigmoid") -> Any:
     """dy * gate(b) for the first half of x, dy * a * gate'(b) for the second."""
     dy = np.asarray(dy, np.float64)
     a, b = _halves(x, axis)
@@ -59,13 +61,13 @@ def _gate(gate):
     return resolve_activation(_GATES[gate])
 
 
-def bias_activation(x, bias, activation="relu", axis=-1):
+def bias_activation(x: Any, bias: Any, activation: Any = "relu", axis: Any = -1) -> Any:
     """f(x + bias), bias along `axis`."""
     f, _ = resolve_activation(activation)
     return f(_biased(x, bias, axis))
 
 
-def bias_activation_backward(dy, x, bias, activation="relu", axis=-1):
+def bias_activation_backward(dy: Any, x: Any, bias: Any, activation: Any = "relu", axis: Any = -1) -> Any:
     """(dx, dbias): dx = dy * f'(x + bias), dbias its sum over all axes but `axis`."""
     _, f_backward = resolve_activation(activation)
     dx = f_backward(dy, _biased(x, bias, axis))

@@ -1,13 +1,14 @@
 """Activations by name."""
 
 import functools
+from typing import Any
 
 from . import rectified, shrink, sigmoidal, smooth
 
 _FAMILIES = rectified, sigmoidal, smooth, shrink
 
 
-def activation(which):
+def activation(which: Any) -> Any:
     """(f, f_backward) for a name, a function or ufunc of that name, or a tuple (name, *parameters).
 
     None is the identity.

@@ -1,36 +1,38 @@
 """Shrinkage: what is small becomes 0, or nearly so."""
 
+from typing import Any
+
 import numpy as np
 
 from .._float64 import in_float64, unless_nan
 
 
 @in_float64
-def hardshrink(x, lambd=0.5):
+def hardshrink(x: Any, lambd: Any = 0.5) -> Any:
     """0 where |x| <= lambd, else x."""
     return np.where(np.abs(x) <= lambd, 0.0, x)
 
 
 @in_float64
-def hardshrink_backward(dy, x, lambd=0.5):
+def hardshrink_backward(dy: Any, x: Any, lambd: Any = 0.5) -> Any:
     """0 where |x| <= lambd, else dy."""
     return unless_nan(x, np.where(np.abs(x) <= lambd, 0.0, dy))
 
 
 @in_float64
-def softshrink(x, lambd=0.5):
+def softshrink(x: Any, lambd: Any = 0.5) -> Any:
     """0 where |x| <= lambd, else x moved towards 0 by lambd."""
     return np.where(np.abs(x) <= lambd, 0.0, np.where(x > lambd, x - lambd, x + lambd))
 
 
 @in_float64
-def softshrink_backward(dy, x, lambd=0.5):
+def softshrink_backward(dy: Any, x: Any, lambd: Any = 0.5) -> Any:
     """0 where |x| <= lambd, else dy."""
     return unless_nan(x, np.where(np.abs(x) <= lambd, 0.0, dy))
 
 
 @in_float64
-def tanhshrink(x):
+def tanhshrink(x: Any) -> Any:
     """x - tanh(x).
 
     For |x| < 1, where the difference cancels, from Lambert's continued fraction
@@ -43,6 +45,6 @@ def tanhshrink(x):
 
 
 @in_float64
-def tanhshrink_backward(dy, x):
+def tanhshrink_backward(dy: Any, x: Any) -> Any:
     """dy * tanh(x)**2."""
     return dy * np.tanh(x) ** 2

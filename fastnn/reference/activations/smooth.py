@@ -1,6 +1,7 @@
 """Smooth relatives of relu: softplus, and x times something that rises from 0 to 1."""
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -21,55 +22,55 @@ def _gated_derivative(x, gate, slope):
 
 
 @in_float64
-def softplus(x, beta=1.0):
+def softplus(x: Any, beta: Any = 1.0) -> Any:
     """log(1 + exp(beta * x)) / beta."""
     return np.where(beta * x > 0, x, 0.0) + np.log1p(np.exp(-np.abs(beta * x))) / beta
 
 
 @in_float64
-def softplus_backward(dy, x, beta=1.0):
+def softplus_backward(dy: Any, x: Any, beta: Any = 1.0) -> Any:
     """dy * sigmoid(beta * x)."""
     return dy * sigmoid(beta * x)
 
 
 @in_float64
-def softplus_backward_from_output(dy, y, beta=1.0):
+def softplus_backward_from_output(dy: Any, y: Any, beta: Any = 1.0) -> Any:
     """dy * (1 - exp(-beta * y))."""
     return dy * -np.expm1(-beta * y)
 
 
 @in_float64
-def silu(x):
+def silu(x: Any) -> Any:
     """x * sigmoid(x)."""
     return _gated(x, sigmoid(x))
 
 
 @in_float64
-def silu_backward(dy, x):
+def silu_backward(dy: Any, x: Any) -> Any:
     """dy * (sigmoid(x) + x * sigmoid(x) * sigmoid(-x))."""
     return dy * _gated_derivative(x, sigmoid(x), sigmoid(x) * sigmoid(-x))
 
 
 @in_float64
-def hard_swish(x):
+def hard_swish(x: Any) -> Any:
     """x * min(max(x + 3, 0), 6) / 6."""
     return np.where(x <= -3, -0.0, np.where(x >= 3, x, x * ((x + 3) / 6)))
 
 
 @in_float64
-def hard_swish_backward(dy, x):
+def hard_swish_backward(dy: Any, x: Any) -> Any:
     """0 where x <= -3, dy where x >= 3, between them dy * (2 * x + 3) / 6."""
     return np.where(x <= -3, 0.0, np.where(x >= 3, dy, dy * ((2 * x + 3) / 6)))
 
 
 @in_float64
-def gelu(x):
+def gelu(x: Any) -> Any:
     """x * Phi(x), Phi(x) = erfc(-x / sqrt(2)) / 2 (Hendrycks and Gimpel 2016)."""
     return _gated(x, 0.5 * _erfc(-x / math.sqrt(2)))
 
 
 @in_float64
-def gelu_backward(dy, x):
+def gelu_backward(dy: Any, x: Any) -> Any:
     """dy * (Phi(x) + x * phi(x)), phi(x) = exp(-x**2 / 2) / sqrt(2 pi)."""
     phi = np.exp(-0.5 * x * x) / math.sqrt(2 * math.pi)
     return dy * _gated_derivative(x, 0.5 * _erfc(-x / math.sqrt(2)), phi)
@@ -82,14 +83,14 @@ def _gelu_tanh_argument(x):
 
 
 @in_float64
-def gelu_tanh(x):
+def gelu_tanh(x: Any) -> Any:
     """x * (1 + tanh(u)) / 2, u = sqrt(2 / pi) * (x + 0.044715 * x**3)."""
     argument, _ = _gelu_tanh_argument(x)
     return _gated(x, sigmoid(argument))
 
 
 @in_float64
-def gelu_tanh_backward(dy, x):
+def gelu_tanh_backward(dy: Any, x: Any) -> Any:
     """dy * (s + x * s * (1 - s) * 2 u'), s = (1 + tanh(u)) / 2."""
     argument, slope = _gelu_tanh_argument(x)
     gate_slope = sigmoid(argument) * sigmoid(-argument)
@@ -97,13 +98,13 @@ def gelu_tanh_backward(dy, x):
 
 
 @in_float64
-def quick_gelu(x):
+def quick_gelu(x: Any) -> Any:
     """x * sigmoid(1.702 * x)."""
     return _gated(x, sigmoid(1.702 * x))
 
 
 @in_float64
-def quick_gelu_backward(dy, x):
+def quick_gelu_backward(dy: Any, x: Any) -> Any:
     """dy * (s + 1.702 * x * s * (1 - s)), s = sigmoid(1.702 * x)."""
     return silu_backward(dy, 1.702 * x)
 
@@ -118,27 +119,27 @@ def _mish_gate(x):
 
 
 @in_float64
-def mish(x):
+def mish(x: Any) -> Any:
     """x * tanh(softplus(x)) = x * n (n + 2) / (n (n + 2) + 2), n = exp(x) (Misra 2019)."""
     gate, _ = _mish_gate(x)
     return _gated(x, gate)
 
 
 @in_float64
-def mish_backward(dy, x):
+def mish_backward(dy: Any, x: Any) -> Any:
     """dy * (t + x * t'), t = tanh(softplus(x))."""
     return dy * _gated_derivative(x, *_mish_gate(x))
 
 
 @in_float64
-def squareplus(x, b=4.0):
+def squareplus(x: Any, b: Any = 4.0) -> Any:
     """(x + sqrt(x**2 + b)) / 2; for x < 0 multiplied by the conjugate, which does not cancel."""
     root = np.hypot(x, np.sqrt(b))
     return np.where(x < 0, 0.5 * (b / (root - x)), 0.5 * x + 0.5 * root)
 
 
 @in_float64
-def squareplus_backward(dy, x, b=4.0):
+def squareplus_backward(dy: Any, x: Any, b: Any = 4.0) -> Any:
     """dy * (1 + x / sqrt(x**2 + b)) / 2 = dy * squareplus(x) / sqrt(x**2 + b)."""
     slope = squareplus(x, b) / np.hypot(x, np.sqrt(b))
     return dy * np.where(x == np.inf, 1.0, slope)

@@ -1,5 +1,7 @@
 """Losses of two classes."""
 
+from typing import Any
+
 import numpy as np
 
 from .._float64 import unless_nan
@@ -9,8 +11,14 @@ from ._common import elementwise, pair, product
 
 @np.errstate(all="ignore")
 def binary_cross_entropy_with_logits(
-    logits, targets, *, pos_weight=None, weight=None, reduction="mean", return_grad=True
-):
+    logits: Any,
+    targets: Any,
+    *,
+    pos_weight: Any = None,
+    weight: Any = None,
+    reduction: Any = "mean",
+    return_grad: Any = True,
+) -> Any:
     """(loss, grad) of weight * (pos_weight * t * softplus(-x) + (1 - t) * softplus(x)), x = logits, t = targets.
 
     It is -t * log(p) - (1 - t) * log(1 - p) for p = sigmoid(x), with weights that broadcast to the logits.
@@ -23,7 +31,9 @@ def binary_cross_entropy_with_logits(
 
 
 @np.errstate(all="ignore")
-def binary_cross_entropy(p, targets, *, weight=None, reduction="mean", return_grad=True):
+def binary_cross_entropy(
+    p: Any, targets: Any, *, weight: Any = None, reduction: Any = "mean", return_grad: Any = True
+) -> Any:
     """(loss, grad) of weight * (-t * log(p) - (1 - t) * log(1 - p)), no logarithm being less than -100.
 
     The gradient is weight * (p - t) / max(p * (1 - p), 1e-12), also where a logarithm is cut.
@@ -36,7 +46,9 @@ def binary_cross_entropy(p, targets, *, weight=None, reduction="mean", return_gr
 
 
 @np.errstate(all="ignore")
-def focal(logits, targets, *, gamma=2.0, alpha=None, reduction="mean", return_grad=True):
+def focal(
+    logits: Any, targets: Any, *, gamma: Any = 2.0, alpha: Any = None, reduction: Any = "mean", return_grad: Any = True
+) -> Any:
     """(loss, grad) of alpha_t * miss**gamma * ce (Lin et al. 2017), targets t anywhere from 0 to 1.
 
     ce is binary_cross_entropy_with_logits, miss = (1 - t) * sigmoid(x) + t * sigmoid(-x) the probability of the
@@ -55,7 +67,7 @@ def focal(logits, targets, *, gamma=2.0, alpha=None, reduction="mean", return_gr
 
 
 @np.errstate(all="ignore")
-def hinge(scores, targets, *, reduction="mean", return_grad=True):
+def hinge(scores: Any, targets: Any, *, reduction: Any = "mean", return_grad: Any = True) -> Any:
     """(loss, grad) of max(0, 1 - t * s), targets t -1 or 1; the gradient is 0 at the kink."""
     s, t = pair(scores, targets)
     margin = 1 - t * s

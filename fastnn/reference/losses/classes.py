@@ -3,6 +3,8 @@
 The mean is over samples: with `weight` or `ignore_index` and integer labels, over the weights of those that count.
 """
 
+from typing import Any
+
 import numpy as np
 
 from .._float64 import unless_nan
@@ -12,16 +14,16 @@ from ._common import product, reduced
 
 @np.errstate(all="ignore")
 def softmax_cross_entropy(
-    logits,
-    labels,
+    logits: Any,
+    labels: Any,
     *,
-    axis=-1,
-    weight=None,
-    ignore_index=None,
-    label_smoothing=0.0,
-    reduction="mean",
-    return_grad=True,
-):
+    axis: Any = -1,
+    weight: Any = None,
+    ignore_index: Any = None,
+    label_smoothing: Any = 0.0,
+    reduction: Any = "mean",
+    return_grad: Any = True,
+) -> Any:
     """(loss, grad) of -sum over the classes of q * log_softmax(logits).
 
     q = weight * ((1 - s) * target + s / classes), s = label_smoothing, target the one-hot labels (integers, of the
@@ -38,16 +40,16 @@ def softmax_cross_entropy(
 
 @np.errstate(all="ignore")
 def nll_loss(
-    log_probs,
-    labels,
+    log_probs: Any,
+    labels: Any,
     *,
-    axis=-1,
-    weight=None,
-    ignore_index=None,
-    label_smoothing=0.0,
-    reduction="mean",
-    return_grad=True,
-):
+    axis: Any = -1,
+    weight: Any = None,
+    ignore_index: Any = None,
+    label_smoothing: Any = 0.0,
+    reduction: Any = "mean",
+    return_grad: Any = True,
+) -> Any:
     """(loss, grad) of -sum over the classes of q * log_probs, q as in softmax_cross_entropy; the gradient is -q."""
     log_p = np.moveaxis(np.asarray(log_probs, np.float64), axis, -1)
     q, counts, divisor = _targets(labels, log_p.shape, axis, weight, ignore_index, label_smoothing)
@@ -55,7 +57,9 @@ def nll_loss(
 
 
 @np.errstate(all="ignore")
-def multiclass_hinge(scores, labels, *, margin=1.0, axis=-1, reduction="mean", return_grad=True):
+def multiclass_hinge(
+    scores: Any, labels: Any, *, margin: Any = 1.0, axis: Any = -1, reduction: Any = "mean", return_grad: Any = True
+) -> Any:
     """(loss, grad) of the sum over the wrong classes j of max(0, s_j - s_y + margin) (Weston and Watkins 1999).
 
     The gradient is 1 for each j whose term is above 0 and for y minus their number.

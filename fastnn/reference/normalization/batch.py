@@ -25,18 +25,18 @@ class BatchGradStats(NamedTuple):
 
 @np.errstate(all="ignore")
 def batch_norm_forward(
-    x,
-    gamma,
-    beta,
-    running_mean=None,
-    running_var=None,
+    x: Any,
+    gamma: Any,
+    beta: Any,
+    running_mean: Any = None,
+    running_var: Any = None,
     *,
-    momentum=0.1,
-    eps=1e-5,
-    axis=1,
-    activation=None,
-    unbiased_running_var=True,
-):
+    momentum: Any = 0.1,
+    eps: Any = 1e-5,
+    axis: Any = 1,
+    activation: Any = None,
+    unbiased_running_var: Any = True,
+) -> Any:
     """(y, cache) with y = f(gamma * (x - mean) / sqrt(var + eps) + beta), statistics of each channel of x.
 
     running = (1 - momentum) * running + momentum * batch, in place.
@@ -53,13 +53,23 @@ def batch_norm_forward(
 
 
 @np.errstate(all="ignore")
-def batch_norm_backward(dy, cache):
+def batch_norm_backward(dy: Any, cache: Any) -> Any:
     """(dx, dgamma, dbeta), the mean and the variance being functions of x."""
     return core.normalize_backward(dy, cache)
 
 
 @np.errstate(all="ignore")
-def batch_norm_inference(x, gamma, beta, running_mean, running_var, *, eps=1e-5, axis=1, activation=None):
+def batch_norm_inference(
+    x: Any,
+    gamma: Any,
+    beta: Any,
+    running_mean: Any,
+    running_var: Any,
+    *,
+    eps: Any = 1e-5,
+    axis: Any = 1,
+    activation: Any = None,
+) -> Any:
     """f(gamma * (x - running_mean) / sqrt(running_var + eps) + beta)."""
     x = np.asarray(x, np.float64)
     channel, _ = _channel_and_other_axes(x, axis)
@@ -68,7 +78,18 @@ def batch_norm_inference(x, gamma, beta, running_mean, running_var, *, eps=1e-5,
 
 
 @np.errstate(all="ignore")
-def batch_norm_inference_backward(dy, x, gamma, beta, running_mean, running_var, *, eps=1e-5, axis=1, activation=None):
+def batch_norm_inference_backward(
+    dy: Any,
+    x: Any,
+    gamma: Any,
+    beta: Any,
+    running_mean: Any,
+    running_var: Any,
+    *,
+    eps: Any = 1e-5,
+    axis: Any = 1,
+    activation: Any = None,
+) -> Any:
     """(dx, dgamma, dbeta), the mean and the variance being constants."""
     x = np.asarray(x, np.float64)
     channel, _ = _channel_and_other_axes(x, axis)
@@ -78,7 +99,7 @@ def batch_norm_inference_backward(dy, x, gamma, beta, running_mean, running_var,
 
 
 @np.errstate(all="ignore")
-def batch_norm_stats(x, axis=1):
+def batch_norm_stats(x: Any, axis: Any = 1) -> Any:
     """The BatchStats of x; those of no values are zeros."""
     x = np.asarray(x, np.float64)
     _, others = _channel_and_other_axes(x, axis)
@@ -87,7 +108,7 @@ def batch_norm_stats(x, axis=1):
 
 
 @np.errstate(all="ignore")
-def merge_batch_stats(*stats):
+def merge_batch_stats(*stats: Any) -> Any:
     """The BatchStats, or BatchGradStats, of the data of all of `stats` together."""
     count = sum(part.count for part in stats)
     if isinstance(stats[0], BatchGradStats):
@@ -96,13 +117,17 @@ def merge_batch_stats(*stats):
     return BatchStats(count, mean, sum(part.m2 + part.count * (part.mean - mean) ** 2 for part in stats))
 
 
-def batch_norm_apply(x, stats, gamma, beta, *, eps=1e-5, axis=1, activation=None):
+def batch_norm_apply(
+    x: Any, stats: Any, gamma: Any, beta: Any, *, eps: Any = 1e-5, axis: Any = 1, activation: Any = None
+) -> Any:
     """y of batch_norm_forward with the statistics `stats`, those of all the data that x is a part of."""
     return batch_norm_inference(x, gamma, beta, stats.mean, _variance(stats), eps=eps, axis=axis, activation=activation)
 
 
 @np.errstate(all="ignore")
-def batch_norm_backward_stats(dy, x, stats, gamma, beta, *, eps=1e-5, axis=1, activation=None):
+def batch_norm_backward_stats(
+    dy: Any, x: Any, stats: Any, gamma: Any, beta: Any, *, eps: Any = 1e-5, axis: Any = 1, activation: Any = None
+) -> Any:
     """The BatchGradStats of x, a part of the data of `stats`."""
     x = np.asarray(x, np.float64)
     channel, _ = _channel_and_other_axes(x, axis)
@@ -112,7 +137,18 @@ def batch_norm_backward_stats(dy, x, stats, gamma, beta, *, eps=1e-5, axis=1, ac
 
 
 @np.errstate(all="ignore")
-def batch_norm_backward_apply(dy, x, stats, grad_stats, gamma, beta, *, eps=1e-5, axis=1, activation=None):
+def batch_norm_backward_apply(
+    dy: Any,
+    x: Any,
+    stats: Any,
+    grad_stats: Any,
+    gamma: Any,
+    beta: Any,
+    *,
+    eps: Any = 1e-5,
+    axis: Any = 1,
+    activation: Any = None,
+) -> Any:
     """(dx, dgamma, dbeta): dx of the part x, dgamma and dbeta of all the data that `grad_stats` is of."""
     x = np.asarray(x, np.float64)
     channel, _ = _channel_and_other_axes(x, axis)

@@ -1,11 +1,12 @@
 """What all rules share: the keywords around the rule, and the averages and denominators that many are made of."""
 
 import contextlib
+from typing import Any
 
 import numpy as np
 
 
-def scaled_gradient(grad, grad_scale=1.0, clip_value=None, maximize=False):
+def scaled_gradient(grad: Any, grad_scale: Any = 1.0, clip_value: Any = None, maximize: Any = False) -> Any:
     """The gradient in float64: times `grad_scale`, limited to +-clip_value, negated to ascend; in that order."""
     grad = np.asarray(grad, np.float64) * grad_scale
     if clip_value is not None:
@@ -13,7 +14,7 @@ def scaled_gradient(grad, grad_scale=1.0, clip_value=None, maximize=False):
     return -grad if maximize else grad
 
 
-def penalty(param, weight_decay=0.0, l1=0.0):
+def penalty(param: Any, weight_decay: Any = 0.0, l1: Any = 0.0) -> Any:
     """weight_decay * param + l1 * sign(param), the gradient of an elastic net.
 
     A coefficient of 0 is no penalty on an infinite or NaN parameter either.
@@ -23,7 +24,17 @@ def penalty(param, weight_decay=0.0, l1=0.0):
 
 
 @contextlib.contextmanager
-def common_steps(param, grad, lr, *, weight_decay=0.0, l1=0.0, decoupled=False, zero_grads=False, **scaling):
+def common_steps(
+    param: Any,
+    grad: Any,
+    lr: Any,
+    *,
+    weight_decay: Any = 0.0,
+    l1: Any = 0.0,
+    decoupled: Any = False,
+    zero_grads: Any = False,
+    **scaling: Any,
+) -> Any:
     """What comes before and after every rule; the value is the gradient that the rule sees.
 
     The penalty joins the gradient or, decoupled (Loshchilov and Hutter 2019), acts on the parameter alone: True, before
@@ -41,19 +52,19 @@ def common_steps(param, grad, lr, *, weight_decay=0.0, l1=0.0, decoupled=False, 
         grad[...] = 0
 
 
-def average(state, value, decay):
+def average(state: Any, value: Any, decay: Any) -> Any:
     """state = decay * state + (1 - decay) * value, in place."""
     state[...] = decay * state + (1 - decay) * value
 
 
-def corrected_moments(exp_avg, exp_avg_sq, g, step, betas):
+def corrected_moments(exp_avg: Any, exp_avg_sq: Any, g: Any, step: Any, betas: Any) -> Any:
     """Updates the averages of g and of g**2; both, divided by 1 - beta**step, the sum of their weights."""
     average(exp_avg, g, betas[0])
     average(exp_avg_sq, g**2, betas[1])
     return exp_avg / (1 - betas[0] ** step), exp_avg_sq / (1 - betas[1] ** step)
 
 
-def denominator(second, eps, eps_mode, correction=1.0):
+def denominator(second: Any, eps: Any, eps_mode: Any, correction: Any = 1.0) -> Any:
     """sqrt(second) + eps ("outside"), sqrt(second + eps) ("inside") or sqrt(second) + eps / sqrt(correction) ("hat").
 
     `second` has been divided by `correction`; with "hat", eps was to be added before that.

@@ -4,6 +4,8 @@ m = beta1 * m + (1 - beta1) * g, v = beta2 * v + (1 - beta2) * g**2, m_hat = m /
 v_hat = v / (1 - beta2**step), unless a rule says otherwise.
 """
 
+from typing import Any
+
 import numpy as np
 
 from ._common import average, common_steps, corrected_moments, denominator
@@ -11,20 +13,20 @@ from ._common import average, common_steps, corrected_moments, denominator
 
 @np.errstate(all="ignore")
 def adam_update(
-    param,
-    grad,
-    exp_avg,
-    exp_avg_sq,
-    step,
+    param: Any,
+    grad: Any,
+    exp_avg: Any,
+    exp_avg_sq: Any,
+    step: Any,
     *,
-    lr,
-    betas=(0.9, 0.999),
-    eps=1e-8,
-    eps_mode="outside",
-    max_exp_avg_sq=None,
-    amsgrad_max="uncorrected",
-    **common,
-):
+    lr: Any,
+    betas: Any = (0.9, 0.999),
+    eps: Any = 1e-8,
+    eps_mode: Any = "outside",
+    max_exp_avg_sq: Any = None,
+    amsgrad_max: Any = "uncorrected",
+    **common: Any,
+) -> Any:
     """Adam (Kingma and Ba 2015), AdamW when decoupled, AMSGrad (Reddi et al. 2018) when max_exp_avg_sq is given.
 
     param -= lr * m_hat / (sqrt(v_hat) + eps). eps_mode "inside" adds eps to v_hat, "hat" to sqrt(v). AMSGrad has the
@@ -44,8 +46,18 @@ def adam_update(
 
 @np.errstate(all="ignore")
 def adamax_update(
-    param, grad, exp_avg, exp_inf, step, *, lr, betas=(0.9, 0.999), eps=1e-8, eps_mode="inside", **common
-):
+    param: Any,
+    grad: Any,
+    exp_avg: Any,
+    exp_inf: Any,
+    step: Any,
+    *,
+    lr: Any,
+    betas: Any = (0.9, 0.999),
+    eps: Any = 1e-8,
+    eps_mode: Any = "inside",
+    **common: Any,
+) -> Any:
     """Adamax (Kingma and Ba 2015): Adam with the largest decayed gradient in place of the root mean square.
 
     "inside": u = max(beta2 * u, |g| + eps), param -= lr * m_hat / u. "outside": u = max(beta2 * u, |g|),
@@ -61,18 +73,18 @@ def adamax_update(
 
 @np.errstate(all="ignore")
 def nadam_update(
-    param,
-    grad,
-    exp_avg,
-    exp_avg_sq,
-    step,
+    param: Any,
+    grad: Any,
+    exp_avg: Any,
+    exp_avg_sq: Any,
+    step: Any,
     *,
-    lr,
-    betas=(0.9, 0.999),
-    eps=1e-8,
-    momentum_decay=4e-3,
-    **common,
-):
+    lr: Any,
+    betas: Any = (0.9, 0.999),
+    eps: Any = 1e-8,
+    momentum_decay: Any = 4e-3,
+    **common: Any,
+) -> Any:
     """NAdam (Dozat 2016): Adam with Nesterov's momentum.
 
     mu_i = beta1 * (1 - 0.96**(i * momentum_decay) / 2), or beta1 itself for None; P_t = mu_1 * ... * mu_t; at t = step,
@@ -91,19 +103,19 @@ def nadam_update(
 
 @np.errstate(all="ignore")
 def radam_update(
-    param,
-    grad,
-    exp_avg,
-    exp_avg_sq,
-    step,
+    param: Any,
+    grad: Any,
+    exp_avg: Any,
+    exp_avg_sq: Any,
+    step: Any,
     *,
-    lr,
-    betas=(0.9, 0.999),
-    eps=1e-8,
-    eps_mode="hat",
-    step_offset=0,
-    **common,
-):
+    lr: Any,
+    betas: Any = (0.9, 0.999),
+    eps: Any = 1e-8,
+    eps_mode: Any = "hat",
+    step_offset: Any = 0,
+    **common: Any,
+) -> Any:
     """RAdam (Liu et al. 2020): Adam, rectified for the variance of 1 / sqrt(v_hat) at the first steps.
 
     Of step + step_offset, t: rho_inf = 2 / (1 - beta2) - 1, rho = rho_inf - 2 * t * beta2**t / (1 - beta2**t).
@@ -124,7 +136,18 @@ def radam_update(
 
 
 @np.errstate(all="ignore")
-def adabelief_update(param, grad, exp_avg, exp_avg_var, step, *, lr, betas=(0.9, 0.999), eps=1e-16, **common):
+def adabelief_update(
+    param: Any,
+    grad: Any,
+    exp_avg: Any,
+    exp_avg_var: Any,
+    step: Any,
+    *,
+    lr: Any,
+    betas: Any = (0.9, 0.999),
+    eps: Any = 1e-16,
+    **common: Any,
+) -> Any:
     """AdaBelief (Zhuang et al. 2020): Adam with the gradient's squared distance from its average in place of g**2.
 
     s = beta2 * s + (1 - beta2) * (g - m)**2 + eps of the new m, param -= lr * m_hat / (sqrt(s_hat) + eps).

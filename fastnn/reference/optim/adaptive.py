@@ -1,12 +1,25 @@
 """Rules that divide the gradient by the root of its summed or averaged squares, entry by entry."""
 
+from typing import Any
+
 import numpy as np
 
 from ._common import average, common_steps, denominator
 
 
 @np.errstate(all="ignore")
-def adagrad_update(param, grad, sum_sq, *, lr, eps=1e-10, lr_decay=0.0, step=1, eps_mode="outside", **common):
+def adagrad_update(
+    param: Any,
+    grad: Any,
+    sum_sq: Any,
+    *,
+    lr: Any,
+    eps: Any = 1e-10,
+    lr_decay: Any = 0.0,
+    step: Any = 1,
+    eps_mode: Any = "outside",
+    **common: Any,
+) -> Any:
     """Adagrad (Duchi, Hazan and Singer 2011).
 
     s += g**2, param -= lr / (1 + (step - 1) * lr_decay) * g / (sqrt(s) + eps); "inside": g / sqrt(s + eps).
@@ -18,20 +31,20 @@ def adagrad_update(param, grad, sum_sq, *, lr, eps=1e-10, lr_decay=0.0, step=1, 
 
 @np.errstate(all="ignore")
 def rmsprop_update(
-    param,
-    grad,
-    square_avg,
+    param: Any,
+    grad: Any,
+    square_avg: Any,
     *,
-    lr,
-    alpha=0.99,
-    eps=1e-8,
-    momentum=0.0,
-    eps_mode="outside",
-    momentum_form="torch",
-    grad_avg=None,
-    buf=None,
-    **common,
-):
+    lr: Any,
+    alpha: Any = 0.99,
+    eps: Any = 1e-8,
+    momentum: Any = 0.0,
+    eps_mode: Any = "outside",
+    momentum_form: Any = "torch",
+    grad_avg: Any = None,
+    buf: Any = None,
+    **common: Any,
+) -> Any:
     """RMSprop (Tieleman and Hinton 2012), centred (Graves 2013) when grad_avg is given.
 
     v = alpha * v + (1 - alpha) * g**2, d = sqrt(v) + eps ("inside": sqrt(v + eps)), param -= lr * g / d. Centred:
@@ -57,7 +70,17 @@ def rmsprop_update(
 
 
 @np.errstate(all="ignore")
-def adadelta_update(param, grad, square_avg, acc_delta, *, lr=1.0, rho=0.9, eps=1e-6, **common):
+def adadelta_update(
+    param: Any,
+    grad: Any,
+    square_avg: Any,
+    acc_delta: Any,
+    *,
+    lr: Any = 1.0,
+    rho: Any = 0.9,
+    eps: Any = 1e-6,
+    **common: Any,
+) -> Any:
     """Adadelta (Zeiler 2012).
 
     v = rho * v + (1 - rho) * g**2, delta = sqrt(u + eps) / sqrt(v + eps) * g, u = rho * u + (1 - rho) * delta**2,

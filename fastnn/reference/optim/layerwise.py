@@ -1,5 +1,7 @@
 """Rules whose step depends on a norm of the whole parameter array."""
 
+from typing import Any
+
 import numpy as np
 
 from ._common import average, common_steps, corrected_moments, penalty, scaled_gradient
@@ -7,20 +9,20 @@ from ._common import average, common_steps, corrected_moments, penalty, scaled_g
 
 @np.errstate(all="ignore")
 def lamb_update(
-    param,
-    grad,
-    exp_avg,
-    exp_avg_sq,
-    step,
+    param: Any,
+    grad: Any,
+    exp_avg: Any,
+    exp_avg_sq: Any,
+    step: Any,
     *,
-    lr,
-    betas=(0.9, 0.999),
-    eps=1e-6,
-    weight_decay=0.0,
-    l1=0.0,
-    decoupled=True,
-    **common,
-):
+    lr: Any,
+    betas: Any = (0.9, 0.999),
+    eps: Any = 1e-6,
+    weight_decay: Any = 0.0,
+    l1: Any = 0.0,
+    decoupled: Any = True,
+    **common: Any,
+) -> Any:
     """LAMB (You et al. 2020): Adam's direction u, made as long as the parameter.
 
     u = m_hat / (sqrt(v_hat) + eps), plus the penalty when decoupled; param -= lr * |param| / |u| * u, and lr * u
@@ -39,20 +41,20 @@ def lamb_update(
 
 @np.errstate(all="ignore")
 def lars_update(
-    param,
-    grad,
-    buf,
+    param: Any,
+    grad: Any,
+    buf: Any,
     *,
-    lr,
-    momentum=0.9,
-    trust_coefficient=1e-3,
-    eps=0.0,
-    weight_decay=0.0,
-    decoupled=False,
-    grad_scale=1.0,
-    clip_value=None,
-    **common,
-):
+    lr: Any,
+    momentum: Any = 0.9,
+    trust_coefficient: Any = 1e-3,
+    eps: Any = 0.0,
+    weight_decay: Any = 0.0,
+    decoupled: Any = False,
+    grad_scale: Any = 1.0,
+    clip_value: Any = None,
+    **common: Any,
+) -> Any:
     """LARS (You, Gitman and Ginsburg 2017): momentum, with a learning rate for each array.
 
     local = trust_coefficient * |param| / (|grad| + weight_decay * |param| + eps), 1 where one of the norms is 0, of the
@@ -73,20 +75,20 @@ def lars_update(
 
 @np.errstate(all="ignore")
 def adafactor_update(
-    param,
-    grad,
-    row_var,
-    col_var,
-    variance,
-    step,
+    param: Any,
+    grad: Any,
+    row_var: Any,
+    col_var: Any,
+    variance: Any,
+    step: Any,
     *,
-    lr=1e-2,
-    beta2_decay=-0.8,
-    eps=(None, 1e-3),
-    d=1.0,
-    decoupled=True,
-    **common,
-):
+    lr: Any = 1e-2,
+    beta2_decay: Any = -0.8,
+    eps: Any = (None, 1e-3),
+    d: Any = 1.0,
+    decoupled: Any = True,
+    **common: Any,
+) -> Any:
     """Adafactor (Shazeer and Stern 2018), its averages of squares kept by rows and by columns of the last two axes.
 
     The newest squares have the weight step**beta2_decay in these averages. v = row_var * col_var / max(mean of row_var

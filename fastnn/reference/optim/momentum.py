@@ -1,5 +1,7 @@
 """Rules whose step is the gradient itself, or an average of gradients."""
 
+from typing import Any
+
 import numpy as np
 
 from ._common import common_steps
@@ -7,8 +9,18 @@ from ._common import common_steps
 
 @np.errstate(all="ignore")
 def sgd_update(
-    param, grad, buf, *, lr, momentum=0.0, dampening=0.0, nesterov=False, momentum_form="torch", first=False, **common
-):
+    param: Any,
+    grad: Any,
+    buf: Any,
+    *,
+    lr: Any,
+    momentum: Any = 0.0,
+    dampening: Any = 0.0,
+    nesterov: Any = False,
+    momentum_form: Any = "torch",
+    first: Any = False,
+    **common: Any,
+) -> Any:
     """Stochastic gradient descent with momentum (Polyak 1964; Nesterov's as in Sutskever et al. 2013).
 
     "torch": buf = momentum * buf + (1 - dampening) * g (undampened at the first step), param -= lr * buf,

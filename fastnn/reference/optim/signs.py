@@ -1,12 +1,16 @@
 """Rules that use no more of the gradient than its sign."""
 
+from typing import Any
+
 import numpy as np
 
 from ._common import average, common_steps
 
 
 @np.errstate(all="ignore")
-def lion_update(param, grad, exp_avg, *, lr, betas=(0.9, 0.99), decoupled=True, **common):
+def lion_update(
+    param: Any, grad: Any, exp_avg: Any, *, lr: Any, betas: Any = (0.9, 0.99), decoupled: Any = True, **common: Any
+) -> Any:
     """Lion (Chen et al. 2023).
 
     param -= lr * sign(beta1 * m + (1 - beta1) * g), then m = beta2 * m + (1 - beta2) * g.
@@ -18,7 +22,17 @@ def lion_update(param, grad, exp_avg, *, lr, betas=(0.9, 0.99), decoupled=True, 
 
 
 @np.errstate(all="ignore")
-def rprop_update(param, grad, prev, step_size, *, lr=1e-2, etas=(0.5, 1.2), step_sizes=(1e-6, 50.0), **common):
+def rprop_update(
+    param: Any,
+    grad: Any,
+    prev: Any,
+    step_size: Any,
+    *,
+    lr: Any = 1e-2,
+    etas: Any = (0.5, 1.2),
+    step_sizes: Any = (1e-6, 50.0),
+    **common: Any,
+) -> Any:
     """Resilient propagation (Riedmiller and Braun 1993), iRprop- of Igel and Hüsken (2000).
 
     step_size, within step_sizes, grows by etas[1] where the gradient has kept its sign and shrinks by etas[0] where

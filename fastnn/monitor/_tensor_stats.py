@@ -12,10 +12,10 @@ from math import inf
 
 import numpy as np
 
-from ._engine import geometry
-from ._engine.fused import Kernel, launch, phases
-from ._engine.primitives import fma, select, to_f64
-from ._engine.vectors import (
+from .._engine import geometry
+from .._engine.fused import Kernel, launch, phases
+from .._engine.primitives import fma, select, to_f64
+from .._engine.vectors import (
     LANES,
     below,
     largest,

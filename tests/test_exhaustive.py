@@ -1,0 +1,68 @@
+"""The exhaustive run itself: it counts errors as the tests do, notices a wrong function, goes on where it stopped."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import exhaustive_rows
+import numpy as np
+import pytest
+from ulp_counts import BIN, count
+from ulps import ulp_error
+
+ROOT = Path(__file__).parents[1]
+
+
+def test_errors_are_those_of_ulp_error(rng):
+    bits = rng.integers(0, 1 << 32, 20_000, dtype=np.uint64).astype(np.uint32)
+    x = bits.view(np.float32)
+    with np.errstate(invalid="ignore"):
+        wide = x.astype(np.float64)
+    expected = wide * (1 + rng.uniform(-3e-7, 3e-7, x.size))
+    expected[:6] = np.inf, -np.inf, np.nan, 0.0, 4e38, 1e-45
+    actual = x.copy()
+    actual[:6] = np.inf, 3e38, 1.0, -0.0, np.inf, 0.0
+    error = ulp_error(actual, expected)
+    found = count(x, actual, expected)
+    assert found.largest == np.inf
+    assert found.count == x.size
+    assert found.above_half == (error > 0.5).sum()
+    finite = np.isfinite(error)
+    some = count(x[finite], actual[finite], expected[finite])
+    assert some.largest == error[finite].max()
+    assert some.total == pytest.approx(error[finite].sum(), rel=1e-12)
+    assert some.median == pytest.approx(np.median(error[finite]), abs=BIN)
+    both = count(x[:9], actual[:9], expected[:9]) + count(x[9:], actual[9:], expected[9:])
+    assert both[:2] + both[3:5] == found[:2] + found[3:5]
+
+
+def test_a_crossing_has_an_absolute_bound_and_a_limit_leaves_out():
+    x = np.array([1.0, 2.0, 8.0], np.float32)
+    expected = np.array([1e-12, 1e-12, 1.0])
+    actual = np.array([2e-12, 2e-12, 9.0], np.float32)
+    found = count(x, actual, expected, crossings=[(1.0, 0.5)], crossing_bound=4.0, limit=4.0)
+    assert (found.at, found.count, found.above_half) == (2.0, 2, 1)
+
+
+def test_every_row_is_near_the_independent_reference():
+    x = np.concatenate([np.geomspace(1e-30, 80, 500), -np.geomspace(1e-30, 80, 500)])
+    rows = exhaustive_rows.rows("fastnn")
+    assert len(rows) >= 60
+    for name, row in rows.items():
+        with np.errstate(all="ignore"):
+            np.testing.assert_allclose(row.exact(x), row.reference(x), rtol=2e-12, atol=1e-15, err_msg=name)
+
+
+def test_a_run_is_written_and_taken_up_again(tmp_path):
+    file = tmp_path / "accuracy.json"
+    command = [sys.executable, "-m", "tests.exhaustive", "relu", "tanh'", "--every", "100003", "--json", str(file)]
+    first = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True, timeout=300)
+    data = json.loads(file.read_text())
+    assert [(row["name"], row["derivative"]) for row in data["rows"]] == [("relu", False), ("tanh", True)]
+    assert 0.5 < data["rows"][1]["max_ulp"] <= data["rows"][1]["bounds"]["float32"]
+    data["rows"][0] |= {"max_ulp": 7.0}
+    file.write_text(json.dumps(data))
+    second = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True, timeout=300)
+    assert (first.returncode, second.returncode) == (0, 1)
+    assert "EXCEEDED" in second.stdout
