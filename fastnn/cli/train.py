@@ -2,7 +2,8 @@
 
 With --recipe the whole way there: the first loss, a few images learned by heart, learning rates tried, a coarse and a
 fine search, the training, an ensemble. Matrix products are NumPy's, all else is fastnn's. The numbers printed depend on
-the seed and the options alone, not on the number of threads.
+the seed and the options alone, not on the number of threads. Started by mpiexec, all processes train one network, each
+on --batch-size images a step.
 """
 
 import argparse
@@ -16,7 +17,7 @@ import numpy as np
 
 import fastnn as fnn
 
-from . import data, models, plots, recipe
+from . import data, models, parallel, plots, recipe
 from .errors import CommandError, needs
 from .network import NORMS, Network, Settings, activations
 from .preparation import WHITENINGS, Preparation
@@ -105,27 +106,38 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Load, train, report."""
-    if options.activation not in activations():
-        raise CommandError(f"--activation {options.activation}: unknown, expected one of {', '.join(activations())}")
-    if options.checkpoint and options.recipe:
-        raise CommandError("--checkpoint: of a single training, not of a --recipe")
-    console = needs("rich.console").Console(highlight=False, soft_wrap=True)
+    ranks = parallel.started()
+    with ranks.together():
+        if options.activation not in activations():
+            known = ", ".join(activations())
+            raise CommandError(f"--activation {options.activation}: unknown, expected one of {known}")
+        if options.checkpoint and options.recipe:
+            raise CommandError("--checkpoint: of a single training, not of a --recipe")
+        if options.recipe and ranks.size > 1:
+            raise CommandError("--recipe: for one process, without mpiexec")
+        options.batch_size *= ranks.size  # from here on that of all ranks together
+        _run(options, ranks)
+
+
+def _run(options: argparse.Namespace, ranks: parallel.OneProcess) -> None:
+    console = needs("rich.console").Console(highlight=False, soft_wrap=True, quiet=not ranks.first)
     progress = needs("rich.progress")
     limit_blas = needs("threadpoolctl").threadpool_limits
     if options.threads is not None:
         fnn.set_num_threads(options.threads)
     for option in ("save", "checkpoint"):
-        if getattr(options, option) is not None:
+        if getattr(options, option) is not None and ranks.first:
             models.check_place(f"--{option}", getattr(options, option))
-    if options.plot is not None:
+    if options.plot is not None and ranks.first:
         plots.folder(options.plot)
 
     images = data.load(options.data)
     # OpenBLAS rounds differently on another number of threads, and the printed numbers must not depend on it.
-    with limit_blas(1, user_api="blas"), progress.Progress(console=console, disable=not console.is_terminal) as bar:
+    silent = ranks.size > 1 or not console.is_terminal  # mpiexec's own pipes pass for terminals
+    with limit_blas(1, user_api="blas"), progress.Progress(console=console, disable=silent) as bar:
         bar.add_task("training", total=None)
         try:
-            _show(train(images, options), bar.console.print)
+            _show(train(images, options, ranks), bar.console.print)
         except Diverged as error:
             raise CommandError(f"training diverged: {error}; a smaller --lr may help") from None
 
@@ -139,7 +151,7 @@ def _show(lines: Generator[str, None, None], show: Callable[[str], None]) -> Non
             show(lines.throw(stop))
 
 
-def train(images: data.ImageSet, options: argparse.Namespace) -> Generator[str, None, None]:
+def train(images: data.ImageSet, options: argparse.Namespace, ranks: parallel.OneProcess) -> Generator[str, None, None]:
     """Train on an image set; yields the lines of the report."""
     weights_rng, split_rng, run_rng, validation_rng = np.random.default_rng(options.seed).spawn(4)
     training, test = data.split(images, _HELD_OUT, split_rng)
@@ -164,9 +176,10 @@ def train(images: data.ImageSet, options: argparse.Namespace) -> Generator[str, 
             training, validation = data.split(whole, _VALIDATION, validation_rng)
         network = Network(settings, weights_rng)
         found.network = network
-        yield from _single(Run(network, training, validation, plan, run_rng), preparation, options, found)
+        yield from _single(Run(network, training, validation, plan, run_rng, ranks), preparation, options, found)
         yield f"held-out accuracy {network.accuracy(test.images, test.labels):.4f}"
-    yield from _results(found, preparation, training, images.shape, options)
+    if ranks.first:
+        yield from _results(found, preparation, training, images.shape, options)
 
 
 def _shift(options: argparse.Namespace, shape: tuple[int, ...]) -> int:
@@ -182,19 +195,21 @@ def _shift(options: argparse.Namespace, shape: tuple[int, ...]) -> int:
 
 
 def _single(run: Run, preparation: Preparation, options: argparse.Namespace, found: recipe.Findings) -> Iterator[str]:
-    """One training, from its checkpoint if there is one; a Ctrl-C keeps what has been reached."""
+    """One training, from its checkpoint if there is one; a Ctrl-C in its only process keeps what has been reached."""
     found.history = run.history
     known = np.array(json.dumps(_that_count(options)))
-    if options.checkpoint and options.checkpoint.exists():
+    if options.checkpoint and run.ranks.from_first(options.checkpoint.exists):
         _resume(run, options)
         found.history = run.history
         yield f"resumed after epoch {len(run.history)}"
     try:
         for epoch in run.epochs():
-            if options.checkpoint:
+            if options.checkpoint and run.ranks.first:
                 models.save(options.checkpoint, run.network, preparation, **run.state(), options=known)
             yield recipe.described(epoch, run.plan.epochs)
     except KeyboardInterrupt:
+        if run.ranks.size > 1:
+            raise
         yield recipe.interrupted(run)
 
 
@@ -206,7 +221,7 @@ def _that_count(options: argparse.Namespace) -> dict[str, Any]:
 
 def _resume(run: Run, options: argparse.Namespace) -> None:
     path = options.checkpoint
-    entries = models.load(path)
+    entries = run.ranks.from_first(lambda: models.load(path))
     if "options" not in entries:
         raise CommandError(f"--checkpoint {path}: is a model, not a checkpoint")
     try:

@@ -16,6 +16,7 @@ import fastnn as fnn
 
 from .data import ImageSet
 from .network import Network
+from .parallel import OneProcess
 
 #: Learning rates that the rules take where none is given; the others have their own default.
 LEARNING_RATES = {"adam": 5e-3, "adamw": 5e-3, "nadam": 5e-3, "radam": 5e-3, "sgd": 0.1, "lion": 5e-4, "lamb": 1e-2}
@@ -122,6 +123,8 @@ class Run:
     plan : Plan
     rng : numpy.random.Generator
         Of the order of the images and of dropout.
+    ranks : OneProcess
+        The processes that share every batch.
     """
 
     def __init__(
@@ -131,8 +134,11 @@ class Run:
         validation: ImageSet | None,
         plan: Plan,
         rng: np.random.Generator,
+        ranks: OneProcess | None = None,
     ):
         self.network, self.training, self.validation, self.plan = network, training, validation, plan
+        self.ranks = ranks or OneProcess()
+        self.ranks.share(network)
         self.batch_rng, self.dropout_rng = rng.spawn(2)
         steps = plan.epochs * len(batches(len(training.images), plan.batch_size))
         self.optimizer = make_optimizer(network, plan, steps)
@@ -178,14 +184,15 @@ class Run:
             images, labels = self.training.images[chosen], self.training.labels[chosen]
             if self.plan.shift:
                 images = shifted(images, self.training.shape, self.plan.shift, self.batch_rng)
-            loss, grads, logits = self.network.loss_and_gradients(images, labels, self.dropout_rng)
+            loss, grads, known = self.ranks.loss_and_gradients(self.network, images, labels, self.dropout_rng)
             if self.watch.update(loss + self.network.penalty()):
                 raise Diverged(self.watch.reason)
             moved = self._step(grads, measured=k == middle)
             ratio = moved if k == middle else ratio
             loss_sum += loss * len(chosen)
-            right += int(np.count_nonzero(logits.argmax(axis=1) == labels))
-        return Epoch(number, loss_sum / len(order), right / len(order), *self._validated(), ratio, self._dead())
+            right += known
+        val_loss, val_accuracy, dead = self.ranks.from_first(lambda: (*self._validated(), self._dead()))
+        return Epoch(number, loss_sum / len(order), right / len(order), val_loss, val_accuracy, ratio, dead)
 
     def _step(self, grads: list[dict[str, np.ndarray]], measured: bool) -> float:
         """Take a step; if `measured`, how large it was for the first layer's weights."""
@@ -209,7 +216,7 @@ class Run:
     def state(self) -> dict[str, Any]:
         """All of it as arrays and numbers, for ``np.savez``."""
         generators = [rng.bit_generator.state for rng in (self.batch_rng, self.dropout_rng)]
-        state = {"history": np.array(self.history, np.float64).reshape(-1, len(Epoch._fields))}
+        state: dict[str, Any] = {"history": np.array(self.history, np.float64).reshape(-1, len(Epoch._fields))}
         state |= {f"optimizer.{key}": value for key, value in self.optimizer.state_dict().items()}
         state |= {f"stopping.{key}": value for key, value in self.stopping.state_dict().items()}
         state |= {f"watch.{key}": value for key, value in self.watch.state_dict().items()}
