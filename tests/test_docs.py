@@ -1,0 +1,161 @@
+"""The documentation: its Python runs, its tables show the data, its reference has every public name, and it builds."""
+
+import importlib.util
+import itertools
+import json
+import math
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import data as bench_data
+import pytest
+from cases import CASES
+
+import fastnn
+
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+PAGES = [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]
+#: A block of Python; a comment "<!-- not run: why -->" on the line above keeps it from being run.
+BLOCK = re.compile(r"(?P<skip><!-- not run: \S.*? -->\n)?^```python\n(?P<code>.*?)^```$", re.DOTALL | re.MULTILINE)
+
+pytest.importorskip("sphinx", reason="the extra `docs` is not installed")
+
+
+def _extension(name):
+    """An extension of the site; `docs/_ext` is no package."""
+    spec = importlib.util.spec_from_file_location(name, DOCS / "_ext" / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+measured, public = _extension("measured"), _extension("public")
+
+
+def _program(page):
+    """The blocks of a page that are to be run, each on its own lines; empty if there are none."""
+    text, program = page.read_text(encoding="utf-8"), ""
+    for block in BLOCK.finditer(text):
+        if not block["skip"]:
+            program += "\n" * (text[: block.start("code")].count("\n") - program.count("\n")) + block["code"]
+    return program
+
+
+@pytest.mark.parametrize("page", [pytest.param(p, id=str(p.relative_to(ROOT))) for p in PAGES if _program(p)])
+def test_the_code_of_a_page_runs_from_top_to_bottom(page, tmp_path):
+    script = tmp_path / "page.py"  # not thinc.py, which would hide the package
+    script.write_text(_program(page), encoding="utf-8")
+    run = subprocess.run([sys.executable, script], cwd=tmp_path, capture_output=True, text=True, timeout=600)
+    assert run.returncode == 0, f"{page.relative_to(ROOT)}, by its lines:\n{run.stderr}"
+
+
+def test_blocks_are_found_and_left_out(tmp_path):
+    page = tmp_path / "page.md"
+    left_out = "<!-- not run: a reason -->\n```python\nb\n```\n"
+    page.write_text(f"text\n\n```python\na = 1\n```\n\n{left_out}```python\nc = a\n```\n")
+    assert _program(page) == "\n\n\na = 1\n" + "\n" * 7 + "c = a\n"
+
+
+def _reference():
+    """The names in the pages of the reference."""
+    names = set()
+    for page in (DOCS / "reference").glob("*.rst"):
+        text = page.read_text(encoding="utf-8")
+        names |= set(re.findall(r"^\.\. autofunction:: (\S+)", text, re.MULTILINE))
+        for modules in re.findall(r"^\.\. public-names:: (.+)", text, re.MULTILINE):
+            for module in modules.split():
+                names |= public.public_names(importlib.import_module(module)).keys()
+    return names
+
+
+def test_the_reference_has_every_public_name():
+    expected = {f"fastnn.{name}" for name in dir(fastnn) if callable(getattr(fastnn, name)) and name[0] != "_"}
+    modules = [m for m in fastnn._SUBMODULES if m not in ("activations", "compat", "reference", "dropout", "losses")]
+    for module in modules:
+        expected |= public.public_names(importlib.import_module(f"fastnn.{module}")).keys()
+    assert expected - _reference() == set()
+
+
+def test_accuracy_data_have_the_bounds_of_the_tests():
+    data = json.loads((DOCS / "_data" / "accuracy.json").read_text())
+    measured = {(row["name"], row["derivative"]): row for row in data["rows"] if row["library"] == "fastnn"}
+    for (name, derivative), row in measured.items():
+        assert row["max_ulp"] <= row["bounds"]["float32"], name
+        if name in CASES:
+            declared = getattr(CASES[name], "backward" if derivative else "forward")
+            assert row["bounds"] == vars(declared), name
+    assert measured.keys() >= set(itertools.product(CASES, (False, True)))
+
+
+def test_accuracy_table():
+    bounds = {"float16": 1.0, "float32": 2.0, "float64": 3.5}
+    row = {"name": "f", "bounds": bounds, "at": "0.25", "mean_ulp": 0.125, "library": "fastnn"}
+    rows = [
+        row | {"derivative": False, "max_ulp": 1.5},
+        row | {"derivative": True, "max_ulp": 0.0, "bounds": {"float32": 2.0}},
+        row | {"derivative": False, "max_ulp": str(math.inf), "library": "torch"},
+    ]
+    heading, body = measured.accuracy({"rows": rows})
+    assert heading[4:] == ["Found in float32", "at x", "Mean", "torch"]
+    assert body == [
+        ["f", "1", "2", "3.5", "1.500", "0.25", "0.125", "inf"],
+        ["f_backward", "", "2", "", "0.000", "", "0.125", "-"],
+    ]
+
+
+def _report(name, param, record):
+    benchmark = {"name": f"{name}[{param}]", "fullname": f"bench/bench_optim.py::{name}", "param": param}
+    machine = {"cpu": {"brand_raw": "A CPU", "count": 2}, "python_version": "3.12.1"}
+    return {
+        "machine_info": machine,
+        "datetime": "2026-01-02T03:04:05",
+        "benchmarks": [benchmark | {"extra_info": record}],
+    }
+
+
+def test_benchmark_data():
+    record = {"fastnn": 2e-6, "numpy": 3e-6, "torch.out": 8e-6, "torch": 5e-6, "GBps": 1.0, "vs_numpy": 1.5}
+    found = bench_data.reduced([_report("test_activation", "gelu-out-float64-1e3", record)])
+    base = {"group": "bench_optim", "function": "gelu out", "dtype": "float64", "size": "1e3", "fastnn": 2e-6}
+    assert found["rows"] == [
+        {**base, "peer": "numpy", "median": 3e-6, "ratio": 1.5},
+        {**base, "peer": "torch.out", "median": 8e-6, "ratio": 4.0},
+        {**base, "peer": "torch", "median": 5e-6, "ratio": 2.5},
+    ]
+    assert (found["date"], found["machine"]["CPU"], found["machine"]["python"]) == ("2026-01-02", "A CPU", "3.12.1")
+    assert found["titles"]["bench_optim"].startswith("Steps of the optimisers")
+    heading, body = measured.benchmarks(found["rows"])
+    assert heading == ["Function", "dtype", "Size", "fastnn", "numpy", "torch"]
+    assert body == [["gelu out", "float64", "1e3", "2 µs", "3 µs (1.5)", "5 µs (2.5)"]]
+
+
+@pytest.mark.parametrize(
+    ("test", "param", "function", "size"),
+    [
+        ("test_step", "SGD momentum-20x50000", "SGD momentum", "20x50000"),
+        ("test_tensor_stats", "float32-10000-normal", "tensor stats normal", "10000"),
+        ("test_fit", "relu", "fit relu", ""),
+    ],
+)
+def test_labels_of_benchmarks(test, param, function, size):
+    (row,) = bench_data.reduced([_report(test, param, {"fastnn": 1.0, "numpy": 2.0})])["rows"]
+    assert (row["function"], row["dtype"], row["size"]) == (function, "float32", size)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(2.0, "2 s"), (0.0123, "12.3 ms"), (4.56e-5, "45.6 µs"), (7e-8, "70 ns")]
+)
+def test_durations(seconds, text):
+    assert measured.duration(seconds) == text
+
+
+def test_the_site_builds_without_a_warning(tmp_path):
+    command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-b", "html", str(DOCS), str(tmp_path)]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=900)
+    assert run.returncode == 0, run.stderr
+    assert "fastnn.gelu_backward" in (tmp_path / "reference" / "activations.html").read_text(encoding="utf-8")
+    if not (DOCS / "_data" / "benchmarks.json").exists():
+        assert "Not measured" in (tmp_path / "benchmarks.html").read_text(encoding="utf-8")
