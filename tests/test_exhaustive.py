@@ -16,10 +16,8 @@ ROOT = Path(__file__).parents[1]
 
 def test_errors_are_those_of_ulp_error(rng):
     bits = rng.integers(0, 1 << 32, 20_000, dtype=np.uint64).astype(np.uint32)
-    x = bits.view(np.float32)
-    with np.errstate(invalid="ignore"):
-        wide = x.astype(np.float64)
-    expected = wide * (1 + rng.uniform(-3e-7, 3e-7, x.size))
+    x = np.where(bits & 0x7F800000 == 0x7F800000, bits | 0x00400000, bits).view(np.float32)  # casts warn of other NaNs
+    expected = x.astype(np.float64) * (1 + rng.uniform(-3e-7, 3e-7, x.size))
     expected[:6] = np.inf, -np.inf, np.nan, 0.0, 4e38, 1e-45
     actual = x.copy()
     actual[:6] = np.inf, 3e38, 1.0, -0.0, np.inf, 0.0
