@@ -23,7 +23,8 @@ def report(benchmark, request):
             vs_torch=timings.ratio(torch, "fastnn") if torch else None,
             torch_way=torch,
         )
-        _LINES.append(_line(request.node.callspec.id, benchmark.extra_info))
+        label = request.node.callspec.id if hasattr(request.node, "callspec") else request.node.name
+        _LINES.append(_line(label, benchmark.extra_info))
         benchmark.pedantic(calls["fastnn"], rounds=3, iterations=max(1, int(2e-4 / ours)))
 
     return run
