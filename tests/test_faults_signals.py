@@ -169,6 +169,8 @@ def test_interrupted_warmup(tmp_path):
     folder = driver_alone(tmp_path)
     delays = np.random.default_rng(0).uniform(0.1, 6, 20 if FULL else 3)
     _interrupt(["warmup"], {"FASTNN_CACHE_DIR": folder}, delays, tmp_path)
+    (place,) = (path for path in tmp_path.iterdir() if path.is_dir())
+    assert not [path for path in place.iterdir() if path.name.endswith(".tmp")]
     code = "import numpy as np, fastnn as fnn; assert fnn.relu6(np.array([7.0]))[0] == 6"
     run_python(code, FASTNN_CACHE_DIR=folder)
 

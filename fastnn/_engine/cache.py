@@ -109,11 +109,13 @@ def write(name: str, payload: bytes) -> None:
         with os.fdopen(handle, "wb") as file:
             file.write(_MAGIC + hashlib.sha256(payload).digest() + payload)
         os.replace(temporary, place / name)
+        temporary = None
     except OSError as error:
-        if temporary:
-            remove(Path(temporary))
         _warn(f"compiled code is not kept on disk: {error}")
         _writable = False
+    finally:  # of a Ctrl-C too
+        if temporary:
+            remove(Path(temporary))
 
 
 #: Until a write has failed: what is there already is still read.
