@@ -162,3 +162,19 @@ def test_processes_that_fill_one_cache_at_once(tmp_path):
     assert [p.communicate(timeout=500)[0].strip() for p in several] == ["True 0"] * 8
     assert len(files(tmp_path)) == 3
     assert call(tmp_path) == "False 0"
+
+
+def test_an_interrupted_write_leaves_nothing(tmp_path):
+    code = """
+import os
+from pathlib import Path
+import pytest
+from fastnn._engine import cache
+def interrupted(*arguments):
+    raise KeyboardInterrupt
+os.replace = interrupted
+with pytest.raises(KeyboardInterrupt):
+    cache.write("kernel", b"payload")
+assert not list(Path(cache.folder()).iterdir())
+"""
+    run_python(code, FASTNN_CACHE_DIR=str(tmp_path / "cache"))
