@@ -1,7 +1,8 @@
 """Statistics down the columns of a matrix: batch norm of (N, C) and with the channels last, LANES columns at a time.
 
 PARTS parts share the ROWS rows among them: first the sums of all parts, then what belongs to each column, then y. Sums
-go along BLOCK rows at a time, so that a column's are loaded and stored once for all of them; y is written row by row.
+go along BLOCK rows at a time, so that a column's are loaded and stored once for all of them, and are sums of blocks'
+sums: in float64 the error of a single chain grew to 107 ulps at 4,700 rows. y is written row by row.
 
 Rows are often a power of two long, and then a column's lines fall into a few sets of every cache. Blocks of columns,
 read twice, stay in none of them ((4096, 1024) by 32 columns: 11.5 ms), and more than 8 lines of one column at a time do
@@ -109,19 +110,13 @@ def pivots(context, column, count):
     return select(k - k == zero, k, zero)
 
 
-def sums_so_far(context, part, begin, column, count):
-    """Of the part's rows before `begin`."""
-    s, q = no_sums()
-    if begin > part * word(context, ROWS) // word(context, PARTS):
-        at = 2 * part * word(context, COLUMNS) + column
-        s = double.load_part(word(context, SUMS), at, count)
-        q = double.load_part(word(context, SUMS), at + word(context, COLUMNS), count)
-    return s, q
-
-
-def put_sums(context, part, column, count, sums):
+def add_sums(context, part, begin, column, count, sums):
+    """Add those of the block that starts at row `begin` to those of the part's rows before it."""
     s, q = sums
     at = 2 * part * word(context, COLUMNS) + column
+    if begin > part * word(context, ROWS) // word(context, PARTS):
+        s = s + double.load_part(word(context, SUMS), at, count)
+        q = q + double.load_part(word(context, SUMS), at + word(context, COLUMNS), count)
     double.store_part(word(context, SUMS), at, s, count)
     double.store_part(word(context, SUMS), at + word(context, COLUMNS), q, count)
 
@@ -174,8 +169,8 @@ _shifted_sums, _inverse_root = down(add_shifted), Lanewise(inverse_root)
 
 def _sums_of(context, part, begin, end, column, count):
     constants = word(context, X), pivots(context, column, count)
-    sums = sums_so_far(context, part, begin, column, count)
-    put_sums(context, part, column, count, _shifted_sums(context, begin, end, column, count, constants, sums))
+    sums = _shifted_sums(context, begin, end, column, count, constants, no_sums())
+    add_sums(context, part, begin, column, count, sums)
 
 
 def _finish(context, column, count):
@@ -267,8 +262,8 @@ def backward(product):
         mean, rest, scale, shift = parameters(context, column, count)
         parameter = working.number(real(context, PARAMETER))
         constants = word(context, X), word(context, DY), mean, rest, scale, shift, parameter
-        sums = sums_so_far(context, part, begin, column, count)
-        put_sums(context, part, column, count, sum_down(context, begin, end, column, count, constants, sums))
+        sums = sum_down(context, begin, end, column, count, constants, no_sums())
+        add_sums(context, part, begin, column, count, sums)
 
     def prepare_gradient(context, column, count):
         """Fill APPLIED from TOTALS."""
