@@ -46,8 +46,8 @@ def apply(
     """
     now = _settings(name, rule, hyper | common)
     step = check.integer(name, "step", step)
-    if step < 1:
-        raise ValueError(f"{name}: step is {step}, expected >= 1")
+    if not 1 <= step < 1 << 63:  # more than a float64 takes would raise an OverflowError halfway
+        raise ValueError(f"{name}: step is {step if step < 1 else 'too large'}, expected 1 to 2**63 - 1")
     if not isinstance(grad_scale, Real):
         raise TypeError(f"{name}: grad_scale is {grad_scale!r}, expected a number")
     update = rule.update(now.hyper)
