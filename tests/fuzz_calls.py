@@ -47,15 +47,15 @@ def native(dtype: Any) -> np.dtype:
     return dtype.newbyteorder("=") if dtype.kind == "f" else np.dtype("f8")
 
 
-def close(actual: Any, expected: Any, roundings: float = 32.0, coarsest: Any = "f8") -> None:
-    """Every result within so many roundings of its dtype at the scale of the largest value."""
+def close(actual: Any, expected: Any, roundings: float = 32.0, coarsest: Any = "f8", terms: float = 1.0) -> None:
+    """Every result within so many roundings of its dtype at the scale of its largest value, or of terms that cancel."""
     actual, expected = results(actual), results(expected)
     assert len(actual) == len(expected), f"{len(actual)} results, expected {len(expected)}"
     for k, (a, e) in enumerate(zip(actual, expected, strict=True)):
         assert a.shape == e.shape, f"result {k} has shape {a.shape}, expected {e.shape}"
         finite = np.abs(e[np.isfinite(e)])
         eps = max(np.finfo(a.dtype).eps, np.finfo(coarsest).eps) if a.dtype.kind == "f" else 0.0
-        limit = roundings * eps * max(1.0, float(finite.max(initial=0)))
+        limit = roundings * eps * max(1.0, terms, float(finite.max(initial=0)))
         same = np.isclose(a.astype("f8"), e, rtol=0, atol=limit, equal_nan=True)
         if a.dtype == np.float16:
             same |= (np.abs(e) > 65000) & np.isinf(a)
@@ -66,14 +66,14 @@ def twin(name: str) -> Callable:
     return getattr(reference, name, None) or getattr(reference.optim, name)
 
 
-def like_twin(name: str, arguments: list, keywords: dict, roundings: float = 32.0, drop: tuple = ("out",)) -> Callable:
-    """A check against the reference's function of the same name on copies of the arguments."""
-    given, options = copies(arguments), {key: value for key, value in copies(keywords).items() if key not in drop}
+def like_twin(name: str, arguments: list, keywords: dict, roundings: float = 32.0, terms: float = 1.0) -> Callable:
+    """A check against the reference's function of the same name on copies of the arguments; see `close`."""
+    given, options = copies(arguments), {key: value for key, value in copies(keywords).items() if key != "out"}
     floats = [a.dtype for a in given if isinstance(a, np.ndarray) and a.dtype.kind == "f"]
 
     def check(result: Any) -> None:
         coarsest = min(floats, key=lambda dtype: np.dtype(dtype).itemsize, default="f8")
-        close(result, twin(name)(*given, **options), roundings, coarsest)
+        close(result, twin(name)(*given, **options), roundings, coarsest, terms)
 
     return check
 

@@ -114,8 +114,9 @@ def _check_elementwise(case, kind, name, arrays, parameters, dtype, keywords, re
 def _softmax(name: str, draw: Draw) -> Call:
     shape = draw.shape(1)
     x = draw.array(shape)
-    call = Call(name, getattr(fnn, name), [x], {"axis": an_axis(draw, len(shape))})
+    call, terms = Call(name, getattr(fnn, name), [x], {"axis": an_axis(draw, len(shape))}), 1.0
     if "backward" in name:
+        terms = float(np.abs(x[np.isfinite(x)], dtype="f8").max(initial=0))  # dy - sum(dy * y), which may cancel
         y = getattr(reference, name.removesuffix("_backward"))(x, axis=call.keywords["axis"]).astype(native(x.dtype))
         call.arguments = [x, draw.lay(y)]
     if name == "logsumexp":
@@ -125,7 +126,7 @@ def _softmax(name: str, draw: Draw) -> Call:
             shape, np.result_type(*map(native, [a.dtype for a in call.arguments])), call.arguments
         )
     call.may_refuse = name == "logsumexp" and 0 in shape
-    call.check = like_twin(name, call.arguments, call.keywords, 32 + max(shape) / 20)
+    call.check = like_twin(name, call.arguments, call.keywords, 32 + max(shape) / 20, terms)
     return call
 
 

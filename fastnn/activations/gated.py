@@ -98,6 +98,8 @@ def maxout_backward(dy: ArrayLike, winner: ArrayLike, pieces: int, axis: int = -
         If winner or pieces are not integers.
     ValueError
         If the shapes differ or a winner is not in [0, pieces).
+    MemoryError
+        If there is no memory for `pieces` times the size of dy.
 
     Examples
     --------
