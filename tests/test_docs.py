@@ -82,28 +82,42 @@ def test_the_reference_has_every_public_name():
 def test_accuracy_data_have_the_bounds_of_the_tests():
     data = json.loads((DOCS / "_data" / "accuracy.json").read_text())
     measured = {(row["name"], row["derivative"]): row for row in data["rows"] if row["library"] == "fastnn"}
+    assert data["every"] == 1
+    assert len(measured) >= 60
     for (name, derivative), row in measured.items():
-        assert row["max_ulp"] <= row["bounds"]["float32"], name
+        for dtype, bound in row["bounds"].items():
+            assert row[dtype]["max_ulp"] <= bound, (name, dtype)
+        assert row["float32"]["nan_mismatches"] == 0, name
         if name in CASES:
             declared = getattr(CASES[name], "backward" if derivative else "forward")
             assert row["bounds"] == vars(declared), name
+            assert row["float32"]["inputs"] + 2 * (2**23 - 1) == 2**32
     assert measured.keys() >= set(itertools.product(CASES, (False, True)))
 
 
+def _accuracy_row(library, **changes):
+    float32 = {"max_ulp": 1.5, "at": "0.25", "median_ulp": 0.0, "mean_ulp": 0.125, "nan_mismatches": 0}
+    row = {"name": "f", "derivative": False, "library": library, "bounds": {"float32": 2.0, "float64": 3.5}}
+    return row | {"float32": float32 | changes}
+
+
 def test_accuracy_table():
-    bounds = {"float16": 1.0, "float32": 2.0, "float64": 3.5}
-    row = {"name": "f", "bounds": bounds, "at": "0.25", "mean_ulp": 0.125, "library": "fastnn"}
     rows = [
-        row | {"derivative": False, "max_ulp": 1.5},
-        row | {"derivative": True, "max_ulp": 0.0, "bounds": {"float32": 2.0}},
-        row | {"derivative": False, "max_ulp": str(math.inf), "library": "torch"},
+        _accuracy_row("fastnn") | {"float64": {"max_ulp": 3.0}},
+        _accuracy_row("fastnn", max_ulp=0.0) | {"derivative": True},
+        _accuracy_row("torch", max_ulp=str(math.inf), nan_mismatches=3),
+        _accuracy_row("torch", max_ulp=0.0, median_ulp=0.5) | {"derivative": True},
+        _accuracy_row("numpy", max_ulp=0.5, median_ulp=-0.5),
     ]
     heading, body = measured.accuracy({"rows": rows})
-    assert heading[4:] == ["Found in float32", "at x", "Mean", "torch"]
+    assert heading[4:] == ["at x in float32", "Median", "Mean", "torch", "numpy"]
     assert body == [
-        ["f", "1", "2", "3.5", "1.500", "0.25", "0.125", "inf"],
-        ["f_backward", "", "2", "", "0.000", "", "0.125", "-"],
+        ["f", "-", "1.500 of 2", "3.000 of 3.5", "0.25", "0.000", "0.125", "inf, NaN lost", "0.5"],
+        ["f_backward", "-", "0.000 of 2", "-", "", "0.000", "0.125", "0", "-"],
     ]
+    torch, numpy = measured.comparisons({"rows": rows})
+    assert "is smaller for 1, the same for 1, larger for 0; its median is no larger for 2. torch makes" in torch
+    assert "is smaller for 0, the same for 0, larger for 1; its median is no larger for 0." in numpy
 
 
 def _report(name, param, record):

@@ -12,19 +12,23 @@ PER_PLACE = np.ldexp(1.0, 23 - np.arange(-126, 128))
 
 
 class Counts(NamedTuple):
-    """What is known of a set of errors; sets add up."""
+    """What is known of a set of errors; sets add up.
+
+    NaN inputs are counted apart: what a derivative is there is a convention, in which libraries differ.
+    """
 
     largest: float
     at: float
     total: float
     above_half: int
     count: int
+    nan_mismatches: int  #: NaN inputs for which one side alone is NaN
     histogram: np.ndarray
 
     def __add__(self, other):  # type: ignore[override]
         top = self if not other.largest > self.largest else other
-        sums = (self.total + other.total, self.above_half + other.above_half, self.count + other.count)
-        return Counts(top.largest, top.at, *sums, self.histogram + other.histogram)
+        sums = [mine + theirs for mine, theirs in zip(self[2:], other[2:], strict=True)]
+        return Counts(top.largest, top.at, *sums)
 
     @property
     def median(self) -> float:
@@ -43,19 +47,21 @@ def count(x, actual, expected, crossings=(), crossing_bound=0.0, limit=np.inf) -
     places = np.array(crossings, np.float64).reshape(-1, 2)
     allowed = crossing_bound * float(np.finfo(np.float32).eps)
     bits = expected.view(np.int64)
-    largest, at, total, above, n = _count(x, actual, expected, bits, places, allowed, limit, histogram)
-    return Counts(largest, at, total, above, n, histogram)
+    return Counts(*_count(x, actual, expected, bits, places, allowed, limit, histogram), histogram)
 
 
 @numba.njit(nogil=True, error_model="numpy")
 def _count(x, actual, expected, bits, crossings, allowed, limit, histogram):
-    largest, at, total, above, n = -1.0, np.nan, 0.0, 0, 0
+    largest, at, total, above, n, nan_mismatches = -1.0, np.nan, 0.0, 0, 0, 0
     overflow = 2.0**128
     for i in range(x.size):
         if abs(x[i]) > limit:
             continue
-        n += 1
         a, e = np.float64(actual[i]), expected[i]
+        if np.isnan(x[i]):
+            nan_mismatches += np.isnan(a) != np.isnan(e)
+            continue
+        n += 1
         error = 0.0
         if a != e and not (np.isnan(a) and np.isnan(e)):
             if np.isnan(a) or np.isnan(e) or (np.isinf(e) and not np.isinf(a)):
@@ -73,4 +79,4 @@ def _count(x, actual, expected, bits, crossings, allowed, limit, histogram):
         above += error > 0.5
         # bin 0 is for exact results, to which those far below an ulp's 256th do not belong
         histogram[0 if error == 0.0 else min(int(min(error, 1e6) / BIN) + 1, BINS - 1)] += 1
-    return largest, at, total, above, n
+    return largest, at, total, above, n, nan_mismatches

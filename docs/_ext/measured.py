@@ -37,6 +37,7 @@ class AccuracyTable(Measured):
     """Declared bounds and the largest error found, a row for each function and derivative."""
 
     def content_of(self, data: dict) -> Iterator[nodes.Node]:
+        yield from map(paragraph, comparisons(data))
         yield table(*accuracy(data))
 
 
@@ -58,22 +59,57 @@ def machine(data: dict) -> str:
     return f"Measured on {data['date']} with {facts}.{every}"
 
 
+def comparisons(data: dict) -> Iterator[str]:
+    """A sentence for each other library: how its float32 errors compare with fastnn's."""
+    ours = {(row["name"], row["derivative"]): row["float32"] for row in data["rows"] if row["library"] == "fastnn"}
+    for library in libraries_of(data):
+        rows = [row for row in data["rows"] if row["library"] == library]
+        pairs = [(ours[row["name"], row["derivative"]], row["float32"]) for row in rows]
+        largest = [(float(mine["max_ulp"]), float(theirs["max_ulp"])) for mine, theirs in pairs]
+        nans = sum(theirs["nan_mismatches"] > 0 for _, theirs in pairs)
+        yield (
+            f"{library}, {len(pairs)} functions and derivatives: fastnn's largest error is smaller for"
+            f" {sum(mine < theirs for mine, theirs in largest)}, the same for"
+            f" {sum(mine == theirs for mine, theirs in largest)}, larger for"
+            f" {sum(mine > theirs for mine, theirs in largest)}; its median is no larger for"
+            f" {sum(mine['median_ulp'] <= theirs['median_ulp'] for mine, theirs in pairs)}. {library} makes numbers of"
+            f" NaNs in {nans}."
+        )
+
+
+def libraries_of(data: dict) -> list[str]:
+    return list(dict.fromkeys(row["library"] for row in data["rows"] if row["library"] != "fastnn"))
+
+
 def accuracy(data: dict) -> Table:
     """A line for each function; of the other libraries that were measured, the largest error."""
-    libraries = list(dict.fromkeys(row["library"] for row in data["rows"] if row["library"] != "fastnn"))
-    heading = ["Function", "float16", "float32", "float64", "Found in float32", "at x", "Mean", *libraries]
+    libraries = libraries_of(data)
+    heading = ["Function", *(f"{dtype}, bound" for dtype in DTYPES), "at x in float32", "Median", "Mean"]
     found = {(row["library"], row["name"], row["derivative"]): row for row in data["rows"]}
     lines = []
     for (library, name, derivative), row in found.items():
         if library != "fastnn":
             continue
-        bounds = [f"{row['bounds'][dtype]:g}" if dtype in row["bounds"] else "" for dtype in DTYPES]
-        at = f"{float(row['at']):.7g}" if row["max_ulp"] else ""
-        others = [found.get((other, name, derivative)) for other in libraries]
-        peers = [f"{float(other['max_ulp']):.3g}" if other else "-" for other in others]
-        ours = [f"{row['max_ulp']:.3f}", at, f"{row['mean_ulp']:.3f}"]
-        lines.append([name + ("_backward" if derivative else ""), *bounds, *ours, *peers])
-    return heading, lines
+        of_dtypes = [of_bound(row.get(dtype), row["bounds"].get(dtype)) for dtype in DTYPES]
+        float32 = row["float32"]
+        at = f"{float(float32['at']):.7g}" if float32["max_ulp"] else ""
+        peers = [of_peer(found.get((other, name, derivative))) for other in libraries]
+        ours = [at, f"{float32['median_ulp']:.3f}", f"{float32['mean_ulp']:.3f}"]
+        lines.append([name + ("_backward" if derivative else ""), *of_dtypes, *ours, *peers])
+    return [*heading, *libraries], lines
+
+
+def of_bound(found: dict | None, bound: float | None) -> str:
+    """The largest error and what is promised."""
+    if found is None:
+        return "-"
+    return f"{float(found['max_ulp']):.3f}" + ("" if bound is None else f" of {bound:g}")
+
+
+def of_peer(row: dict | None) -> str:
+    if row is None:
+        return "-"
+    return f"{float(row['float32']['max_ulp']):.3g}" + (", NaN lost" if row["float32"]["nan_mismatches"] else "")
 
 
 def benchmarks(rows: list[dict]) -> Table:
