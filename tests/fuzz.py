@@ -1,6 +1,7 @@
 """Calls of every public function with arguments of every kind, as many as a time allows.
 
     python -m tests.fuzz --seconds 60 --seed 0
+    python -m tests.fuzz --seconds 7200 --calls 1000000
 
 Each call ends in the reference's result within its tolerance, nothing written besides, or in a ValueError or TypeError
 with nothing written at all. The findings are printed with a line that repeats them; call K of a seed is the same call
@@ -8,13 +9,13 @@ wherever and whenever it is made.
 """
 
 import argparse
+import math
 import sys
 import time
 import traceback
 import warnings
 from collections import Counter
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -194,11 +195,13 @@ def _run(call: Call, spoilt: bool) -> str:
     return "compared"
 
 
-def run(seconds: float, seed: int, only: list[str] | None = None, most: int = 10, report: Any = None) -> Summary:
-    """Attempts until the time is over or `most` functions have findings, one kept for each function and kind."""
-    summary, seen = Summary(), Counter[str]()
-    end, index = time.monotonic() + seconds, 0
-    while time.monotonic() < end and len(summary.findings) < most:
+def run(summary: Summary, end: float, seed: int, only: Any = None, most: int = 10, calls: float = math.inf) -> Summary:
+    """Attempts until the time is `end`, so many calls are made, or there are `most` findings.
+
+    One is kept for each function and kind, and printed at once.
+    """
+    seen, index = Counter[str](), 0
+    while time.monotonic() < end and index < calls and len(summary.findings) < most:
         try:
             _, outcome, _ = attempt(seed, index, only)
             summary.refused += outcome == "refused"
@@ -208,8 +211,7 @@ def run(seconds: float, seed: int, only: list[str] | None = None, most: int = 10
             seen[kind] += 1
             if seen[kind] == 1:
                 summary.findings.append(Finding(seed, index, str(error)))
-                if report:
-                    report(f"{summary.findings[-1]}\n")
+                print(f"{summary.findings[-1]}\n", flush=True)
         summary.calls += 1
         index += 1
     return summary
@@ -218,12 +220,16 @@ def run(seconds: float, seed: int, only: list[str] | None = None, most: int = 10
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--calls", type=float, default=math.inf, help="calls after which to stop")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--most", type=int, default=50, help="findings after which to stop")
     parser.add_argument("names", nargs="*", help="functions (default: all)")
     options = parser.parse_args()
-    start = time.monotonic()
-    summary = run(options.seconds, options.seed, options.names, options.most, partial(print, flush=True))
+    start, summary = time.monotonic(), Summary()
+    try:
+        run(summary, start + options.seconds, options.seed, options.names, options.most, options.calls)
+    except KeyboardInterrupt:
+        print("interrupted")
     rate = summary.calls / (time.monotonic() - start)
     print(
         f"seed {options.seed}: {summary.calls} calls of {len(options.names or GENERATORS)} functions,"

@@ -2,9 +2,10 @@
 
 import os
 import pickle
+import time
 
 import numpy as np
-from fuzz import attempt, run
+from fuzz import Summary, attempt, run
 from fuzz_arrays import Draw
 from fuzz_calls import Call
 from fuzz_cases import ELSEWHERE, GENERATORS, public_functions
@@ -27,7 +28,8 @@ def test_every_public_function_has_a_generator():
 
 
 def test_fuzzer():
-    summary = run(SECONDS, seed=int(os.environ.get("FASTNN_FUZZ_SEED", "0")), most=5)
+    seed = int(os.environ.get("FASTNN_FUZZ_SEED", "0"))
+    summary = run(Summary(), time.monotonic() + SECONDS, seed, most=5)
     assert not summary.findings, "\n".join(map(str, summary.findings))
     assert summary.compared > 0
     assert summary.refused > 0
