@@ -1,36 +1,49 @@
-"""Norms, softmax, losses and dropout against torch and NumPy.
+"""Norms, softmax, losses and dropout, against every library that is installed.
 
-    pytest bench/bench_fused.py                        everything: some minutes
+    pytest bench/bench_fused.py                        everything: half an hour
     pytest bench/bench_fused.py -k "layer_norm"        some of it
 
-Every row checks its result, then times all candidates in interleaved rounds. "copy" is np.copyto of x on one thread,
-and is there to compare with.
+Every row checks the results of all candidates, then times them in interleaved rounds. "copy" is np.copyto of x on one
+thread, and is there to compare with.
 """
 
+import math
+
 import numpy as np
-import peers_fused
 import pytest
 from fused_cases import FUSED, results
+from selection import ALL, THREADS, row
 
 import fastnn as fnn
 from fastnn import reference
+from fastnn.benchmark import peers
 
 
 def _rows():
     for case in FUSED.values():
+        smallest = min(case.shapes, key=math.prod)
         for shape in case.shapes:
             for dtype in ("float32", "float64"):
-                yield pytest.param(case, dtype, shape, id=f"{case.name}-{dtype}-{'x'.join(map(str, shape))}")
+                for threads in THREADS:
+                    for direction in case.directions:
+                        plain = (dtype, threads) == ("float32", ALL) and direction == case.directions[0]
+                        yield row(
+                            *(case, direction, dtype, shape, threads),
+                            label=f"{case.name}-{direction}-{dtype}-{'x'.join(map(str, shape))}-{threads}",
+                            report=plain and math.prod(shape) >= 1000,
+                            smoke=plain and shape == smallest,
+                        )
 
 
-@pytest.mark.parametrize(("case", "dtype", "shape"), list(_rows()))
-def test_fused(report, case, dtype, shape):
-    _, given = case.prepared(fnn, np.random.default_rng(0), shape, dtype)
+@pytest.mark.parametrize(("case", "direction", "dtype", "shape", "threads"), list(_rows()))
+def test_fused(measure, case, direction, dtype, shape, threads):
+    work, ours = case.work(direction, dtype, shape, threads)
+    theirs = peers.ways(work)
     _check(case, np.dtype(dtype).type)
-    out = np.empty_like(given["x"])
-    calls = {"fastnn": lambda: case.call(fnn, given), "copy": lambda: np.copyto(out, given["x"])}
-    calls |= peers_fused.numpy_ways(case.name, given) | peers_fused.torch_ways(case.name, given)
-    report("fused", dtype, shape, (case.moved, calls))
+    peers.check(theirs, work, ours())
+    x = work.arrays["x"]
+    out = np.empty_like(x)
+    measure(work, {"fastnn": ours} | theirs, {"copy": lambda: np.copyto(out, x)})
 
 
 def _check(case, dtype):

@@ -15,10 +15,8 @@ _OPERANDS = {OUT: 2, FRESH: 2, IN_PLACE: 2, BACKWARD: 3, FROM_OUTPUT: 3}
 _PARAMETERS = {"threshold": (0.5, 20.0)}
 
 
-def activation(
-    name: str, direction: str, dtype: Any, shape: tuple[int, ...], threads: int
-) -> tuple[Work, Callable[[], np.ndarray]]:
-    """The work and fastnn's call; in place it applies the function to the same array over and over."""
+def activation(name: str, direction: str, dtype: Any, shape: tuple[int, ...], threads: int) -> Work:
+    """The work, by the name of the function."""
     rng = np.random.default_rng(0)
     x, f, parameters = rng.standard_normal(shape, dtype), getattr(fnn, name), _PARAMETERS.get(name, ())
     arrays = {"x": x}
@@ -28,13 +26,13 @@ def activation(
         arrays["y"] = f(x, *parameters)
     if direction not in (FRESH, IN_PLACE):
         arrays["out"] = np.empty_like(x)
-    work = Work("activations", name, direction, x.dtype, shape, _OPERANDS[direction] * x.nbytes, threads, arrays)
-    return work, call(work, parameters)
+    return Work("activations", name, direction, x.dtype, shape, _OPERANDS[direction] * x.nbytes, threads, arrays)
 
 
-def call(work: Work, parameters: tuple[float, ...]) -> Callable[[], np.ndarray]:
-    """What fastnn does; a new one has a fresh copy of x to work in place on."""
+def fastnn_call(work: Work) -> Callable[[], np.ndarray]:
+    """What fastnn does; in place it applies the function to one array over and over, each call here to a new one."""
     a, name = work.arrays, work.function
+    parameters = _PARAMETERS.get(name, ())
     f = getattr(fnn, name + {BACKWARD: "_backward", FROM_OUTPUT: "_backward_from_output"}.get(work.direction, ""))
     if work.direction == OUT:
         return lambda: f(a["x"], *parameters, out=a["out"])

@@ -1,7 +1,7 @@
 """Activations in JAX: jitted, inputs already on the device, waited for.
 
-Where fastnn writes to `out`, JAX is given its last result to write over ("jax donated"). JAX takes its number of threads
-from the machine: with fewer it has no candidate.
+Where fastnn writes to `out`, JAX is given its last result to write over ("jax donated"). It takes its number of
+threads from the machine when it starts: with fewer it has no candidate.
 """
 
 from collections.abc import Callable

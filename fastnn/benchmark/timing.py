@@ -44,15 +44,17 @@ class Timings:
         return statistics.median(a / b for a, b in zip(self.samples(name), self.samples(base), strict=True))
 
 
-def interleave(candidates: Calls, seconds: float = 2.0, settle: bool = True) -> Timings:
+def interleave(candidates: Calls, *, seconds: float = 2.0, rounds: int | None = None, settle: bool = True) -> Timings:
     """Time the candidates in turn, round after round, each round a sample of every one.
 
-    `seconds` is what the rounds should take together; `settle` whether threads may still spin after their work.
+    `seconds` is what the rounds should take together, unless their number is given; `settle` is whether threads may
+    still spin after their work.
     """
     plans = {name: _Plan.of(f) for name, f in candidates.items()}
     pause = SETTLE if settle else 0.0
-    round_takes = sum(pause + plan.seconds for plan in plans.values())
-    rounds = max(FEWEST_ROUNDS, min(MOST_ROUNDS, round(seconds / round_takes)))
+    if rounds is None:
+        round_takes = sum(pause + plan.seconds for plan in plans.values())
+        rounds = max(FEWEST_ROUNDS, min(MOST_ROUNDS, round(seconds / round_takes)))
     batches: dict[str, list[list[float]]] = {name: [] for name in candidates}
     for _ in range(rounds):
         for name, f in candidates.items():

@@ -22,7 +22,7 @@ FEWEST_FOR_THREADS = 32_768
 class Work:
     """A function, and arrays that have the names of its arguments.
 
-    `out` among them is where the result goes, if the library can; in place it goes into a copy of x, each library's own.
+    `out` among them is where the result goes, if the library can; in place it goes into a copy of x, each one's own.
     """
 
     family: str
