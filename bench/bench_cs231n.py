@@ -3,9 +3,8 @@
     pytest bench/bench_cs231n.py
 
 Images of CIFAR-10's size, batch norm and dropout after every hidden layer, the solver's loop around it: a batch drawn
-from the images, the loss and its gradients, the update rule for each array. The column vs_numpy is how many times as
-long the formulas take. "products" are the matrix products alone, which both leave to NumPy's BLAS: no layer around
-them can make a step shorter than that.
+from the images, the loss and its gradients, the update rule for each array. "products" are the matrix products alone,
+which both leave to NumPy's BLAS: no layer around them can make a step shorter than that.
 """
 
 from itertools import pairwise
@@ -14,6 +13,7 @@ import cs231n_course as course
 import numpy as np
 import pytest
 from cs231n_networks import FullyConnectedNet, steps
+from selection import work_of
 
 from fastnn.compat.cs231n import layers, optim
 
@@ -62,10 +62,11 @@ def test_first_losses_agree(rule):
 @pytest.mark.parametrize("batch", [100, 50])
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("rule", ["adam", "sgd_momentum"])
-def test_step(report, rule, dtype, batch, hidden):
+def test_step(measure, rule, dtype, batch, hidden):
     calls = {
         "fastnn": training(layers, optim, rule, HIDDEN[hidden], batch, dtype),
         "numpy": training(course, course, rule, HIDDEN[hidden], batch, dtype),
-        "products": products(HIDDEN[hidden], batch, dtype),
     }
-    report("step", dtype, (batch, *SHAPE), (1, calls))
+    function = f"cs231n step, {hidden}, {rule}"
+    work = work_of("training", function, dtype, (batch, *SHAPE), 1)
+    measure(work, calls, {"products": products(HIDDEN[hidden], batch, dtype)})

@@ -8,6 +8,7 @@ calls to the thread that makes it, which is what docs/howto/dask.md advises on. 
 
 import numpy as np
 import pytest
+from selection import work_of
 
 import fastnn as fnn
 
@@ -46,38 +47,29 @@ def x():
     return whole, da.from_array(whole, chunks=CHUNKS).persist(scheduler="synchronous")
 
 
-def test_gelu(report, x):
+def test_gelu(measure, x):
     whole, lazily = x
     ours, by_hand = computing(fnn.gelu(lazily)), computing(by_blocks(fnn.gelu, lazily))
     np.testing.assert_array_equal(ours()[0][0], fnn.gelu(whole[:1000]))
-    calls = {
-        "fastnn": ours,
-        "map_blocks": by_hand,
-        "one thread": in_one_thread(ours),
-        "scipy": computing(by_blocks(scipy_gelu, lazily)),
-        "in memory": lambda: fnn.gelu(whole),
-    }
-    report("gelu", "float32", SHAPE, (2, calls))
+    calls = {"fastnn": ours, "scipy": computing(by_blocks(scipy_gelu, lazily))}
+    yardsticks = {"map_blocks": by_hand, "one thread": in_one_thread(ours), "in memory": lambda: fnn.gelu(whole)}
+    measure(work_of("dask", "gelu", "float32", SHAPE, 2), calls, yardsticks)
 
 
-def test_softmax(report, x):
+def test_softmax(measure, x):
     from fastnn.compat import dask as lazy
 
     whole, lazily = x
-    calls = {
-        "fastnn": computing(lazy.softmax(lazily)),
-        "map_blocks": computing(by_blocks(fnn.softmax, lazily)),
-        "in memory": lambda: fnn.softmax(whole),
-    }
-    report("softmax", "float32", SHAPE, (2, calls))
+    calls = {"fastnn": computing(lazy.softmax(lazily))}
+    by_hand = computing(by_blocks(fnn.softmax, lazily))
+    yardsticks = {"map_blocks": by_hand, "in memory": lambda: fnn.softmax(whole)}
+    measure(work_of("dask", "softmax", "float32", SHAPE, 2), calls, yardsticks)
 
 
-def test_batch_norm(report, x):
+def test_batch_norm(measure, x):
     from fastnn.compat import dask as lazy
 
     whole, lazily = x
-    calls = {
-        "fastnn": computing(lazy.batch_norm_forward(lazily, None, None)[0]),
-        "in memory": lambda: fnn.batch_norm_forward(whole, None, None)[0],
-    }
-    report("batch_norm", "float32", SHAPE, (2, calls))
+    calls = {"fastnn": computing(lazy.batch_norm_forward(lazily, None, None)[0])}
+    yardsticks = {"in memory": lambda: fnn.batch_norm_forward(whole, None, None)[0]}
+    measure(work_of("dask", "batch_norm_forward", "float32", SHAPE, 2), calls, yardsticks)

@@ -2,15 +2,17 @@
 
     pytest bench/bench_elementwise.py
 
-"general" is the call with a parameter given, "in place" that with out=x.
+"general" is the call with a parameter given, "in place" that with out=x, "built in" the function that fastnn has.
 """
 
 import numba
 import numpy as np
 import pytest
+from selection import work_of
 
 import fastnn as fnn
 from fastnn import vmath
+from fastnn.benchmark import peers
 
 
 @fnn.elementwise
@@ -46,15 +48,17 @@ def numba_swish(x):
 @pytest.mark.parametrize("n", [1_000, 100_000, 1_000_000])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("name", ["snake", "swish"])
-def test_elementwise(report, name, dtype, n):
+def test_elementwise(measure, name, dtype, n):
     x = np.random.default_rng(0).standard_normal(n).astype(dtype)
     y, own = np.empty_like(x), {"snake": snake, "swish": swish}[name]
     written_over = x.copy()
     calls = {
         "fastnn": lambda: own(x, out=y),
-        "in place": lambda: own(written_over, out=written_over),
         "numpy": lambda: globals()[f"numpy_{name}"](x),
         "numba": lambda: globals()[f"numba_{name}"](x, y),
     }
-    calls |= {"general": lambda: snake(x, 0.5, y)} if name == "snake" else {"built in": lambda: fnn.silu(x, out=y)}
-    report("elementwise", dtype, x.shape, (2, calls))
+    yardsticks = {"in place": lambda: own(written_over, out=written_over)}
+    yardsticks |= {"general": lambda: snake(x, 0.5, y)} if name == "snake" else {"built in": lambda: fnn.silu(x, out=y)}
+    work = work_of("elementwise", name, dtype, x.shape, 2)
+    peers.check(calls, work, calls["numpy"]())
+    measure(work, calls, yardsticks)

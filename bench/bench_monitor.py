@@ -8,9 +8,12 @@ what it reads. The array "relu" is half zeros, which are counted in a second loo
 
 import numpy as np
 import pytest
-from peers import available, torch
+from selection import work_of
 
 import fastnn as fnn
+from fastnn.benchmark.libraries import load
+
+torch = load("torch")
 
 ARRAYS = {"normal": lambda x: x, "relu": lambda x: np.maximum(x, 0)}
 
@@ -46,14 +49,13 @@ def torch_calls(x):
 @pytest.mark.parametrize("kind", ARRAYS)
 @pytest.mark.parametrize("n", [10_000, 1_000_000, 16_000_000])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_tensor_stats(report, dtype, n, kind):
+def test_tensor_stats(measure, dtype, n, kind):
     x = ARRAYS[kind](np.random.default_rng(0).standard_normal(n, dtype))
-    calls = {
-        "fastnn": lambda: fnn.monitor.tensor_stats(x),
-        "read": lambda: np.max(x),
-        "norm": lambda: fnn.global_norm(x),
-        "numpy": lambda: numpy_calls(x),
-    }
-    if available():
+    calls = {"fastnn": lambda: fnn.monitor.tensor_stats(x), "numpy": lambda: numpy_calls(x)}
+    if torch is not None:
         calls |= torch_calls(x)
-    report("monitor", dtype, x.shape, (1, calls))
+    ours = fnn.monitor.tensor_stats(x)
+    found = (ours.mean, ours.std, ours.min, ours.max)
+    np.testing.assert_allclose(found, numpy_calls(x)[:4], rtol=1e-6, atol=1e-7)
+    yardsticks = {"read": lambda: np.max(x), "norm": lambda: fnn.global_norm(x)}
+    measure(work_of("monitor", f"tensor_stats, {kind}", dtype, x.shape, 1), calls, yardsticks)

@@ -2,7 +2,7 @@
 
     pytest bench/bench_sklearn.py
 
-"numpy" is scikit-learn alone, which computes with NumPy; both multiply matrices with NumPy's BLAS, on all threads.
+Both multiply matrices with NumPy's BLAS, on all threads.
 Twenty epochs of nine batches of 200; the losses must agree before anything is timed.
 """
 
@@ -10,6 +10,7 @@ import contextlib
 
 import numpy as np
 import pytest
+from selection import work_of
 from sklearn.datasets import load_digits
 from sklearn.neural_network import MLPClassifier
 
@@ -27,14 +28,15 @@ def fit(x, y, context, **options):
 @pytest.mark.parametrize("hidden", [(100,), (256, 256)], ids=str)
 @pytest.mark.parametrize("activation", ["relu", "tanh"])
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
-def test_fit(report, dtype, activation, hidden, solver):
+def test_fit(measure, dtype, activation, hidden, solver):
     x, y = load_digits(return_X_y=True)
     x = (x / 16).astype(dtype)
     options = {"hidden_layer_sizes": hidden, "activation": activation, "solver": solver}
     calls = {
         "fastnn": lambda: fit(x, y, fnn.compat.sklearn.accelerated, **options),
-        "numpy": lambda: fit(x, y, contextlib.nullcontext, **options),
+        "scikit-learn": lambda: fit(x, y, contextlib.nullcontext, **options),
     }
     mine, theirs = (call().loss_curve_ for call in calls.values())
     np.testing.assert_allclose(mine, theirs, rtol=1e-5)
-    report("fit", dtype, x.shape, (1, calls))
+    function = f"MLPClassifier.fit, {activation}, {'x'.join(map(str, hidden))}, {solver}"
+    measure(work_of("training", function, dtype, x.shape, 1), calls)

@@ -9,6 +9,7 @@ and the operation `ops.adam` alone.
 
 import numpy as np
 import pytest
+from selection import work_of
 
 thinc = pytest.importorskip("thinc.api", reason="the extra 'thinc' is not installed")
 
@@ -23,19 +24,19 @@ def normal(shape, seed):
 
 
 @pytest.mark.parametrize("name", ["gelu", "mish"])
-def test_activation(report, name):
+def test_activation(measure, name):
     x, dy = normal(SHAPE, 0), normal(SHAPE, 1)
 
     def both(ops):
         forward, backward = getattr(ops, name), getattr(ops, f"backprop_{name}")
         return lambda: (forward(x), backward(dy, x))
 
-    calls = {"fastnn": both(FastnnOps()), "numpy": both(thinc.NumpyOps())}
-    report("thinc", "float32", SHAPE, (5, calls))
+    calls = {"fastnn": both(FastnnOps()), "thinc": both(thinc.NumpyOps())}
+    measure(work_of("thinc", f"{name}, forward and backward", "float32", SHAPE, 5), calls)
 
 
 @pytest.mark.parametrize("name", ["layer_norm"])
-def test_layer(report, name):
+def test_layer(measure, name):
     x, dy = normal(SHAPE, 0), normal(SHAPE, 1)
 
     def both(make, ops):
@@ -48,12 +49,12 @@ def test_layer(report, name):
 
         return call
 
-    calls = {"fastnn": both(LayerNorm, "fastnn"), "numpy": both(thinc.LayerNorm, "numpy")}
-    report("thinc", "float32", SHAPE, (6, calls))
+    calls = {"fastnn": both(LayerNorm, "fastnn"), "thinc": both(thinc.LayerNorm, "numpy")}
+    measure(work_of("thinc", f"{name}, forward and backward", "float32", SHAPE, 6), calls)
 
 
 @pytest.mark.parametrize("size", [96, 10_000, PARAMETERS], ids="Adam-{}".format)
-def test_optimiser(report, size):
+def test_optimiser(measure, size):
     def step(make):
         weights, gradient, optimizer = normal(size, 0), normal(size, 1), make(1e-4)
         given = gradient.copy()
@@ -64,12 +65,12 @@ def test_optimiser(report, size):
 
         return call
 
-    calls = {"fastnn": step(Adam), "numpy": step(thinc.Adam)}
-    report("thinc", "float32", (size,), (10, calls))
+    calls = {"fastnn": step(Adam), "thinc": step(thinc.Adam)}
+    measure(work_of("thinc", "Adam", "float32", (size,), 10), calls)
 
 
 @pytest.mark.parametrize("name", ["adam"], ids="ops.{}".format)
-def test_operation(report, name):
+def test_operation(measure, name):
     def step(ops):
         weights, gradient, mom1 = (normal(PARAMETERS, seed) for seed in range(3))
         mom2, given = np.square(mom1), gradient.copy()
@@ -80,12 +81,12 @@ def test_operation(report, name):
 
         return call
 
-    calls = {"fastnn": step(FastnnOps()), "numpy": step(thinc.NumpyOps())}
-    report("thinc", "float32", (PARAMETERS,), (8, calls))
+    calls = {"fastnn": step(FastnnOps()), "thinc": step(thinc.NumpyOps())}
+    measure(work_of("thinc", f"ops.{name}", "float32", (PARAMETERS,), 8), calls)
 
 
 @pytest.mark.parametrize("pieces", [2, 3], ids="maxout-{}".format)
-def test_maxout(report, pieces):
+def test_maxout(measure, pieces):
     x = normal((*SHAPE, pieces), 0)
-    calls = {"fastnn": lambda: FastnnOps().maxout(x), "numpy": lambda: thinc.NumpyOps().maxout(x)}
-    report("thinc", "float32", x.shape, (2, calls))
+    calls = {"fastnn": lambda: FastnnOps().maxout(x), "thinc": lambda: thinc.NumpyOps().maxout(x)}
+    measure(work_of("thinc", f"maxout, {pieces} pieces", "float32", x.shape, 2), calls)

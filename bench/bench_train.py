@@ -9,11 +9,13 @@ there, on all threads.
 
 import numpy as np
 import pytest
-from peers import available, torch
+from selection import work_of
 
-import fastnn as fnn
+from fastnn.benchmark.libraries import load
 from fastnn.cli.network import Network, Settings
 from fastnn.cli.training import Plan, batches, make_optimizer, parted
+
+torch = load("torch")
 
 SIZES, BATCH, IMAGES, LR = (784, 256, 128, 10), 64, 4000, 5e-3
 
@@ -69,7 +71,7 @@ def epoch(step, images, labels, order):
         step(images[order[part]], labels[order[part]])
 
 
-@pytest.mark.skipif(not available(), reason="torch is what it is compared with")
+@pytest.mark.skipif(torch is None, reason="torch is what it is compared with")
 def test_first_losses_agree():
     images, labels = images_and_labels()
     mine = ours(0.0)
@@ -80,14 +82,13 @@ def test_first_losses_agree():
 
 
 @pytest.mark.parametrize("dropout", [0.3, 0.0])
-def test_epoch(report, dropout):
+def test_epoch(measure, dropout):
     images, labels = images_and_labels()
     order = np.random.default_rng(3).permutation(IMAGES)
     mine = ours(dropout)
     calls = {"fastnn": lambda: epoch(mine, images, labels, order)}
-    if available():
-        torch.set_num_threads(fnn.get_num_threads())
+    if torch is not None:
         for name, fused in (("torch", False), ("torch fused", True)):
             other = theirs(mine.network, dropout, fused)
             calls[name] = lambda other=other: epoch(other, images, labels, order)
-    report("epoch", "float32", (IMAGES, SIZES[0]), (1, calls))
+    measure(work_of("training", f"epoch, dropout {dropout}", "float32", (IMAGES, SIZES[0]), 1), calls)
