@@ -15,7 +15,6 @@ import pytest
 import fastnn as fnn
 from fastnn.benchmark import machine, record
 from fastnn.benchmark.libraries import limited
-from fastnn.benchmark.timing import interleave
 
 _ROWS: list[dict[str, Any]] = []
 
@@ -49,13 +48,12 @@ def measure(benchmark, request):
     """Time candidates against each other; fastnn's samples are what pytest-benchmark records."""
 
     def run(work, candidates, yardsticks=None):
-        yardsticks = yardsticks or {}
         rounds = 1 if request.config.getoption("profile") == "smoke" else None
+        row = record.measured(work, candidates, yardsticks, rounds=rounds)
+        benchmark.extra_info.update(row)
+        _ROWS.append(row)
+        iterations = max(1, int(2e-4 / row["candidates"]["fastnn"]["median"]))
         with limited(work.threads):
-            timings = interleave(candidates | yardsticks, rounds=rounds, settle=work.threaded)
-            benchmark.extra_info.update(record.row(work, timings, tuple(yardsticks)))
-            _ROWS.append(benchmark.extra_info)
-            iterations = max(1, int(2e-4 / timings.median("fastnn")))
             benchmark.pedantic(candidates["fastnn"], rounds=3, iterations=iterations)
 
     return run

@@ -17,6 +17,7 @@ from .errors import CommandError
 COMMANDS = {
     "train": "train a network on real images, end to end",
     "predict": "classify images with a trained model",
+    "bench": "measure functions here and now against the libraries that are installed",
     "gallery": "draw every activation with its derivative, and an index page",
     "info": "show the CPU, SIMD features, threads, cache folder and versions",
     "warmup": "compile everything once, so that later calls start at full speed",
