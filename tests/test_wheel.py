@@ -86,7 +86,7 @@ def test_contents(built, wheel):
     (sdist,) = built.glob("*.tar.gz")
     with tarfile.open(sdist) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
-    assert names >= sources | {"README.md", "LICENSE", "CHANGELOG.md", "tests/cases.py", "bench/timing.py"}
+    assert names >= sources | {"README.md", "LICENSE", "CHANGELOG.md", "tests/cases.py", "bench/conftest.py"}
 
 
 def test_metadata(wheel):

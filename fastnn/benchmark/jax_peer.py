@@ -6,6 +6,7 @@ threads from the machine when it starts: with fewer it has no candidate.
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 from .libraries import load, on_all_cores
 from .work import BACKWARD, FRESH, FROM_OUTPUT, IN_PLACE, Ways, Work
@@ -59,6 +60,7 @@ def ways(work: Work) -> Ways:
     if f is None:
         return {}
     put, a = jax.device_put, work.arrays
+    operands: tuple[Any, ...]
     if work.direction == IN_PLACE:
         return {"jax donated": _WrittenOver(jax, f, put(a["x"].copy()))}
     if work.direction == BACKWARD:

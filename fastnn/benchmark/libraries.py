@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from functools import cache
 from importlib import metadata
-from types import ModuleType
+from typing import Any
 
 import fastnn as fnn
 
@@ -16,7 +16,7 @@ MODULES = ("numpy", "scipy", "numexpr", "torch", "jax", "onnxruntime", "numba", 
 
 
 @cache
-def load(module: str) -> ModuleType | None:
+def load(module: str) -> Any:
     """A module; None if it is not installed."""
     try:
         return importlib.import_module(module)
