@@ -1,4 +1,4 @@
-"""fastnn.benchmark and `fastnn bench`: candidates compute what fastnn does, and times are summed up as they should be."""
+"""fastnn.benchmark and `fastnn bench`: candidates compute what fastnn does, times are summed up as they should be."""
 
 import json
 import math
@@ -47,9 +47,8 @@ def test_activations_of_every_library(case, dtype):
 def test_fused_functions_of_every_library(name):
     row = FUSED[name]
     for direction in row.directions:
-        work, ours = row.work(
-            direction, "float32", min(row.shapes[1:] or row.shapes, key=math.prod), fnn.get_num_threads()
-        )
+        shape = min(row.shapes[1:] or row.shapes, key=math.prod)
+        work, ours = row.work(direction, "float32", shape, fnn.get_num_threads())
         peers.check(peers.ways(work), work, ours())
 
 

@@ -23,6 +23,9 @@ _NAMES: dict[str, tuple[str, dict]] = {
     "threshold": ("threshold", {"threshold": 0.5, "value": 20.0}),
 }
 
+#: Gradients of torch's that are no result to compare with: this one has 1/6 in float32.
+_INACCURATE = {("hard_sigmoid", "float64")}
+
 
 def ways(work: Work) -> Ways:
     """The ways in which torch does it, on tensors that share the arrays' memory."""
@@ -36,6 +39,8 @@ def ways(work: Work) -> Ways:
         return _fresh(name, t["x"])
     if work.direction == IN_PLACE:
         return _in_place(name, t["x"])
+    if work.direction == BACKWARD and (name, work.dtype.name) in _INACCURATE:
+        return {}
     if work.direction == BACKWARD:
         return _autograd(name, t["dy"], t["x"]) | _backward(name, t["dy"], t["x"], t["out"])
     return _from_output(name, t["dy"], t["y"], t["out"]) if work.direction == FROM_OUTPUT else {}
