@@ -5,7 +5,6 @@ Where the file is missing the page says so.
 
 import json
 from collections.abc import Iterator
-from itertools import groupby
 from pathlib import Path
 
 from docutils import nodes
@@ -13,6 +12,7 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 DTYPES = ("float16", "float32", "float64")
+LONG = 40
 Table = tuple[list[str], list[list[str]]]
 
 
@@ -27,7 +27,7 @@ class Measured(SphinxDirective):
         if not file.exists():
             return [paragraph("Not measured: there is no such data in this build.")]
         data = json.loads(file.read_text(encoding="utf-8"))
-        return [paragraph(machine(data)), *self.content_of(data)]
+        return list(self.content_of(data))
 
     def content_of(self, data: dict) -> Iterator[nodes.Node]:
         raise NotImplementedError
@@ -37,18 +37,23 @@ class AccuracyTable(Measured):
     """Declared bounds and the largest error found, a row for each function and derivative."""
 
     def content_of(self, data: dict) -> Iterator[nodes.Node]:
+        yield paragraph(machine(data))
         yield from map(paragraph, comparisons(data))
         yield table(*accuracy(data))
 
 
 class BenchmarkTables(Measured):
-    """A section for each file of benchmarks."""
+    """What `bench.report` wrote: sentences, and a section for each of its tables."""
 
     def content_of(self, data: dict) -> Iterator[nodes.Node]:
-        for group, rows in groupby(data["rows"], key=lambda row: row["group"]):
-            section = nodes.section(ids=[nodes.make_id(group)])
-            section += nodes.title(text=data["titles"].get(group, group))
-            section += table(*benchmarks(list(rows)))
+        yield from map(paragraph, data["facts"])
+        for found in data["tables"]:
+            section = nodes.section(ids=[nodes.make_id(found["title"])])
+            section += nodes.title(text=found["title"])
+            if found["note"]:
+                section += paragraph(found["note"])
+            if found["body"]:
+                section += table(found["heading"], found["body"])
             yield section
 
 
@@ -112,32 +117,6 @@ def of_peer(row: dict | None) -> str:
     return f"{float(row['float32']['max_ulp']):.3g}" + (", NaN lost" if row["float32"]["nan_mismatches"] else "")
 
 
-def benchmarks(rows: list[dict]) -> Table:
-    """A line for each benchmark; of several ways of one peer ("torch.out", "torch compiled") the fastest counts."""
-    peers = list(dict.fromkeys(peer_of(row) for row in rows))
-    body = []
-    for (function, dtype, size), entries in groupby(rows, key=lambda row: (row["function"], row["dtype"], row["size"])):
-        fastest: dict[str, dict] = {}
-        for row in sorted(entries, key=lambda row: row["median"], reverse=True):
-            fastest[peer_of(row)] = row
-        cells = [f"{duration(e['median'])} ({e['ratio']:.1f})" if (e := fastest.get(peer)) else "-" for peer in peers]
-        ours = duration(next(iter(fastest.values()))["fastnn"])
-        body.append([function, dtype, size, ours, *cells])
-    return ["Function", "dtype", "Size", "fastnn", *peers], body
-
-
-def peer_of(row: dict) -> str:
-    return row["peer"].replace(".", " ").split()[0]
-
-
-def duration(seconds: float) -> str:
-    """Three digits and a unit."""
-    for unit, factor in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
-        if seconds >= factor:
-            return f"{seconds / factor:.3g} {unit}"
-    return f"{seconds / 1e-9:.3g} ns"
-
-
 def paragraph(text: str) -> nodes.paragraph:
     return nodes.paragraph(text=text)
 
@@ -154,7 +133,8 @@ def table(heading: list[str], body: list[list[str]]) -> nodes.table:
 
 
 def row(cells: list[str]) -> nodes.row:
-    return nodes.row("", *(nodes.entry("", paragraph(cell)) for cell in cells))
+    """A cell of more than LONG characters is of a class that may take several lines."""
+    return nodes.row("", *(nodes.entry("", paragraph(cell), classes=["long"] * (len(cell) > LONG)) for cell in cells))
 
 
 def setup(app: Sphinx) -> dict:
