@@ -130,14 +130,14 @@ def times(row: Row) -> list[str]:
 
 # --- the README's block -----------------------------------------------------------------------------------------------
 
-_FORWARD = "forward out="
-#: What stands in the README, as far as it was measured: float32, all threads, of the size nearest to this. Names that
-#: say the direction themselves come without one.
+#: Directions, the first that there is; names may say it themselves and come with none.
+_FORWARD, _BACKWARD = ("forward out=", "", "forward fresh"), ("backward", "")
+#: What stands in the README, as far as it was measured: float32, all threads, of the size nearest to this.
 _CHOSEN = (
-    *(("relu", _FORWARD), ("sigmoid", _FORWARD), ("tanh", _FORWARD), ("gelu", _FORWARD), ("gelu", "backward")),
-    *(("softmax", _FORWARD), ("batch_norm_forward", _FORWARD), ("batch_norm_backward", "backward")),
+    *(("relu", _FORWARD), ("sigmoid", _FORWARD), ("tanh", _FORWARD), ("gelu", _FORWARD), ("gelu", _BACKWARD)),
+    *(("softmax", _FORWARD), ("batch_norm_forward", _FORWARD), ("batch_norm_backward", _BACKWARD)),
     *(("layer_norm_forward", _FORWARD), ("softmax_cross_entropy", _FORWARD), ("dropout_forward", _FORWARD)),
-    ("Adam", ""),
+    ("Adam", _FORWARD),
 )
 _SIZE = 1_000_000
 
@@ -146,9 +146,10 @@ def chosen(rows: Sequence[Row], threads: int) -> list[Row]:
     """A few rows that stand for all, and the worst of all, last."""
     usual = [row for row in rows if row.dtype == "float32" and row.threads == threads]
     found = []
-    for function, direction in _CHOSEN:
-        sizes = [row for row in usual if row.function == function and row.direction in (direction, "")]
-        found += sorted(sizes, key=lambda row: abs(math.log(row.elements / _SIZE)))[:1]
+    for function, directions in _CHOSEN:
+        fitting = [row for row in usual if row.function == function and row.direction in directions]
+        order = [(directions.index(row.direction), abs(math.log(row.elements / _SIZE))) for row in fitting]
+        found += [fitting[order.index(min(order))]] if fitting else []
     worst = sorted((row for row in rows if row.best), key=lambda row: row.best.ratio)[:1]
     return [row for row in found if row not in worst] + worst
 

@@ -345,11 +345,15 @@ def test_the_readme_has_main_functions_near_a_million_elements_and_always_the_wo
     sizes = [timed("relu", "forward out=", shape=[n]) for n in (1000, 900_000, 16_000_000)]
     others = [timed("relu", "forward out=", dtype="float64"), timed("relu", "forward out=", threads=1), timed("rare")]
     worst = timed("rarest", "backward", {"torch": 0.6}, dtype="float64", shape=[10], threads=1)
-    readme = made(tmp_path, written(tmp_path, worst, *sizes, *others, timed("softmax", "", family="softmax")))[3]
+    softmax = [timed("softmax", "forward fresh"), timed("softmax", "forward out=", shape=[1000, 1000])]
+    readme = made(tmp_path, written(tmp_path, worst, *sizes, *others, *softmax, timed("adam", ""), timed("Adam", "")))[
+        3
+    ]
     _, *lines = tables_of_markdown(readme)["Title"]
     assert [line[:4] for line in lines] == [
         ["relu", "forward out=", "float32", "900,000"],
-        ["softmax", "", "float32", "1,000,000"],
+        ["softmax", "forward out=", "float32", "1000 x 1000"],
+        ["Adam", "", "float32", "1,000,000"],
         ["rarest", "backward", "float64", "10"],
     ]
     again = made(
