@@ -28,8 +28,8 @@ class Reason(NamedTuple):
 #: Of several that match, the first counts.
 REASONS = (
     Reason(
-        "Good to 0.63 units in the last place, in the negative tail too. torch's erf is a shorter formula (Abramowitz "
-        "and Stegun's 7.1.26), and its 0.5 x (1 + erf) cancels in that tail: errors up to 1.7e7 units.",
+        "Good to 0.63 units in the last place, in the negative tail too, where 0.5 x (1 + erf) cancels: torch, whose "
+        "erf is a shorter formula besides (Abramowitz and Stegun's 7.1.26), is off by up to 1.7e7 units there.",
         function="gelu",
         direction="forward*",
         dtype="float32",

@@ -122,19 +122,21 @@ def paragraph(text: str) -> nodes.paragraph:
 
 
 def table(heading: list[str], body: list[list[str]]) -> nodes.table:
+    """Columns with a cell of more than LONG characters are of a class whose text may take several lines."""
+    classes = [["long"] * any(len(cell) > LONG for cell in column) for column in zip(*body, strict=True)]
     result = nodes.table(classes=["measured"])
     group = nodes.tgroup(cols=len(heading))
     result += group
     for _ in heading:
         group += nodes.colspec(colwidth=1)
-    group += nodes.thead("", row(heading))
-    group += nodes.tbody("", *map(row, body))
+    group += nodes.thead("", row(heading, classes))
+    group += nodes.tbody("", *(row(line, classes) for line in body))
     return result
 
 
-def row(cells: list[str]) -> nodes.row:
-    """A cell of more than LONG characters is of a class that may take several lines."""
-    return nodes.row("", *(nodes.entry("", paragraph(cell), classes=["long"] * (len(cell) > LONG)) for cell in cells))
+def row(cells: list[str], classes: list[list[str]]) -> nodes.row:
+    entries = (nodes.entry("", paragraph(cell), classes=own) for cell, own in zip(cells, classes, strict=True))
+    return nodes.row("", *entries)
 
 
 def setup(app: Sphinx) -> dict:
