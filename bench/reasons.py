@@ -17,12 +17,14 @@ class Reason(NamedTuple):
     dtype: str = "*"
     elements: tuple[float, float] = (0, math.inf)
     threads: int | None = None
+    family: str = "*"
 
     def explains(self, row: Row) -> bool:
-        texts = ((row.function, self.function), (row.direction, self.direction), (row.dtype, self.dtype))
         low, high = self.elements
         right_threads = self.threads is None or row.threads == self.threads
-        return right_threads and low <= row.elements <= high and all(fnmatchcase(*pair) for pair in texts)
+        texts = ("function", "direction", "dtype", "family")
+        alike = all(fnmatchcase(getattr(row, name), getattr(self, name)) for name in texts)
+        return alike and right_threads and low <= row.elements <= high
 
 
 #: Of several that match, the first counts.
@@ -41,6 +43,7 @@ REASONS = (
     ),
     Reason(
         "Down the columns of a matrix x is read twice, first for statistics that are summed in float64.",
+        family="norms",
         function="batch_norm*",
         elements=(1e5, 5e6),
     ),
@@ -51,6 +54,7 @@ REASONS = (
     ),
     Reason(
         "Of a model this small a step is mostly its fixed cost in Python: structure, schedules and step counts.",
+        family="optimizers",
         function="Adam*",
         elements=(0, 2e4),
     ),

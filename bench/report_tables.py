@@ -134,10 +134,14 @@ def times(row: Row) -> list[str]:
 _FORWARD, _BACKWARD = ("forward out=", "", "forward fresh"), ("backward", "")
 #: What stands in the README, as far as it was measured: float32, all threads, of the size nearest to this.
 _CHOSEN = (
-    *(("relu", _FORWARD), ("sigmoid", _FORWARD), ("tanh", _FORWARD), ("gelu", _FORWARD), ("gelu", _BACKWARD)),
-    *(("softmax", _FORWARD), ("batch_norm_forward", _FORWARD), ("batch_norm_backward", _BACKWARD)),
-    *(("layer_norm_forward", _FORWARD), ("softmax_cross_entropy", _FORWARD), ("dropout_forward", _FORWARD)),
-    ("Adam", _FORWARD),
+    *(("activations", name, _FORWARD) for name in ("relu", "sigmoid", "tanh", "gelu")),
+    ("activations", "gelu", _BACKWARD),
+    ("softmax", "softmax", _FORWARD),
+    *(("norms", name, _FORWARD) for name in ("batch_norm_forward", "layer_norm_forward")),
+    ("norms", "batch_norm_backward", _BACKWARD),
+    ("losses", "softmax_cross_entropy", _FORWARD),
+    ("dropout", "dropout_forward", _FORWARD),
+    ("optimizers", "Adam", _FORWARD),
 )
 _SIZE = 1_000_000
 
@@ -146,8 +150,9 @@ def chosen(rows: Sequence[Row], threads: int) -> list[Row]:
     """A few rows that stand for all, and the worst of all, last."""
     usual = [row for row in rows if row.dtype == "float32" and row.threads == threads]
     found = []
-    for function, directions in _CHOSEN:
-        fitting = [row for row in usual if row.function == function and row.direction in directions]
+    for family, function, directions in _CHOSEN:
+        named = [row for row in usual if (row.family, row.function) == (family, function)]
+        fitting = [row for row in named if row.direction in directions]
         order = [(directions.index(row.direction), abs(math.log(row.elements / _SIZE))) for row in fitting]
         found += [fitting[order.index(min(order))]] if fitting else []
     worst = sorted((row for row in rows if row.best), key=lambda row: row.best.ratio)[:1]

@@ -261,7 +261,7 @@ def test_libraries_are_compared_by_the_geometric_mean_of_their_fastest_ways(tmp_
 
 # --- reasons ----------------------------------------------------------------------------------------------------------
 
-WHY = reasons.Reason("why", "ge*", "forward*", "float32", (10, 1e6), 2)
+WHY = reasons.Reason("why", "ge*", "forward*", "float32", (10, 1e6), 2, "act*")
 
 
 @pytest.mark.parametrize(
@@ -275,6 +275,7 @@ WHY = reasons.Reason("why", "ge*", "forward*", "float32", (10, 1e6), 2)
         ({"shape": [9]}, False),
         ({"shape": [1001, 1000]}, False),
         ({"threads": 1}, False),
+        ({"family": "norms"}, False),
     ],
 )
 def test_a_reason_is_for_rows_that_match_in_everything(tmp_path, change, expected):
@@ -345,15 +346,15 @@ def test_the_readme_has_main_functions_near_a_million_elements_and_always_the_wo
     sizes = [timed("relu", "forward out=", shape=[n]) for n in (1000, 900_000, 16_000_000)]
     others = [timed("relu", "forward out=", dtype="float64"), timed("relu", "forward out=", threads=1), timed("rare")]
     worst = timed("rarest", "backward", {"torch": 0.6}, dtype="float64", shape=[10], threads=1)
-    softmax = [timed("softmax", "forward fresh"), timed("softmax", "forward out=", shape=[1000, 1000])]
-    readme = made(tmp_path, written(tmp_path, worst, *sizes, *others, *softmax, timed("adam", ""), timed("Adam", "")))[
-        3
-    ]
+    softmax = [timed("softmax", "forward fresh", family="softmax")]
+    softmax += [timed("softmax", "forward out=", shape=[1000, 1000], family="softmax")]
+    steps = [timed("Adam", "", family="thinc"), timed("Adam", "", shape=[20, 50_000], family="optimizers")]
+    readme = made(tmp_path, written(tmp_path, worst, *sizes, *others, *softmax, *steps))[3]
     _, *lines = tables_of_markdown(readme)["Title"]
     assert [line[:4] for line in lines] == [
         ["relu", "forward out=", "float32", "900,000"],
         ["softmax", "forward out=", "float32", "1000 x 1000"],
-        ["Adam", "", "float32", "1,000,000"],
+        ["Adam", "", "float32", "20 x 50000"],
         ["rarest", "backward", "float64", "10"],
     ]
     again = made(
