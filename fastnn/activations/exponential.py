@@ -34,6 +34,13 @@ def two_product(a, b):
     return high, low if abs(low) < 1.0 else 0.0
 
 
+def two_sum(a, b):
+    """a + b in two words."""
+    high = a + b
+    part = high - a
+    return high, (a - (high - part)) + (b - part)
+
+
 # 2**r for abs(r) <= 1/2, minimax, relative error 2**-29.
 _EXP2 = horner(
     1.000000000554256,

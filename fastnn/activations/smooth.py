@@ -7,7 +7,7 @@ from .._engine.pairs import Double, Pair
 from .._engine.primitives import fma, to_f32, to_f64
 from .._engine.simd_math.exponential import clamped, growth, power, reduced
 from .._engine.ufuncs import activation, backward, backward_from_output
-from .exponential import exp_double, far_product, in_double, opposite_exp, two_product
+from .exponential import exp_double, far_product, in_double, opposite_exp, two_product, two_sum
 from .sigmoidal import hard_ramp
 
 __all__ = [
@@ -80,6 +80,26 @@ def _gate(x, e):
 
 def _gate_derivative(w, e):
     return fma(w, e, 1.0 + e) / fma(e, e + 2.0, 1.0)
+
+
+def _gate_derivative_of_words(w, w_low, e):
+    """The same for a w in two words, which leaves 1.8 ulps instead of 3.8: 1 + e cancels against w * e."""
+    total, lost = two_sum(1.0, e)
+    product = w * e
+    numerator, rest = two_sum(product, total)
+    rest += fma(w, e, -product) + fma(w_low, e, lost)
+    square = total * total
+    inverse = 1.0 / square
+    y = numerator * inverse
+    # A Newton step, which also restores what numerator and denominator have lost.
+    excess = fma(total, total, -square) + 2.0 * total * lost
+    return fma(inverse, fma(-y, excess, fma(-y, square, numerator)) + rest, y)
+
+
+def _far_derivative_of_words(w, w_low, z):
+    """Far out, for the z of `opposite_exp`."""
+    factor, lost = two_sum(1.0, w)
+    return far_product(factor + (lost + w_low), z)
 
 
 def _silu_derivative(x):
@@ -157,7 +177,7 @@ def _quick_gelu_derivative_double(x):
 def _quick_gelu_derivative_f64(x):
     v, low = _quick_gelu_argument(x)
     e, far = opposite_exp(v, low)
-    return far_product(1.0 + v, e) if far else _gate_derivative(v, e)
+    return _far_derivative_of_words(v, low, e) if far else _gate_derivative_of_words(v, low, e)
 
 
 _QUICK_GELU = Pair(in_double(_quick_gelu_double, low=-400.0), _quick_gelu_f64)
@@ -190,17 +210,17 @@ def quick_gelu(x):
 # gelu_tanh is x * sigmoid(v) with v = 2 sqrt(2/pi) (x + 0.044715 x**3) = x * (C1 + C3 x**2).
 C1, C1_LOW = 1.5957691216057308, -9.96930880911092e-17
 C3, C3_LOW = 0.07135481627260025, -6.175149918155315e-19
+THREE_C3, THREE_C3_LOW = 0.21406444881780073, 1.2025242832367862e-17  # of w = x * v'(x)
 
 
-def _gelu_tanh_argument(x):
-    """v in two words."""
+def _gelu_tanh_words(x, c3, c3_low):
+    """x * (C1 + c3 x**2) in two words."""
     square = x * x
     square_low = fma(x, x, -square)
-    cubic = C3 * square
-    cubic_low = fma(C3, square, -cubic) + fma(C3, square_low, C3_LOW * square)
-    total = C1 + cubic
-    part = total - C1
-    total_low = (C1 - (total - part)) + (cubic - part) + (cubic_low + C1_LOW)
+    cubic = c3 * square
+    cubic_low = fma(c3, square, -cubic) + fma(c3, square_low, c3_low * square)
+    total, total_low = two_sum(C1, cubic)
+    total_low += cubic_low + C1_LOW
     v = x * total
     return v, fma(x, total, -v) + x * total_low
 
@@ -215,7 +235,7 @@ def _gelu_tanh_double(x):
 
 
 def _gelu_tanh_f64(x):
-    e, far = opposite_exp(*_gelu_tanh_argument(30.0 if x > 30.0 else (-30.0 if x < -30.0 else x)))
+    e, far = opposite_exp(*_gelu_tanh_words(30.0 if x > 30.0 else (-30.0 if x < -30.0 else x), C3, C3_LOW))
     return far_product(x, e) if far else _gate(x, e)
 
 
@@ -225,9 +245,9 @@ def _gelu_tanh_derivative_double(x):
 
 def _gelu_tanh_derivative_f64(x):
     x = 30.0 if x > 30.0 else (-30.0 if x < -30.0 else x)
-    w = _gelu_tanh_weight(x)
-    e, far = opposite_exp(*_gelu_tanh_argument(x))
-    return far_product(1.0 + w, e) if far else _gate_derivative(w, e)
+    w, w_low = _gelu_tanh_words(x, THREE_C3, THREE_C3_LOW)
+    e, far = opposite_exp(*_gelu_tanh_words(x, C3, C3_LOW))
+    return _far_derivative_of_words(w, w_low, e) if far else _gate_derivative_of_words(w, w_low, e)
 
 
 _GELU_TANH = Pair(in_double(_gelu_tanh_double, low=-16.0), _gelu_tanh_f64)
