@@ -25,6 +25,7 @@ def compare(seed, rounds=1):
                 wrong.append(name)
 """
 _ROUNDS = 10 if FULL else 1
+_LAYERS = ["tbb", "omp", "workqueue"]
 
 
 def test_sixteen_threads_in_every_function():
@@ -74,9 +75,9 @@ with dask.config.set(scheduler="threads", num_workers=8):
     run_python(_CALLS + code)
 
 
-#: Someone's own parallel loop; `callback` is Python called from its threads.
+#: Someone's own parallel loops on a threading layer of numba's; `callback` is Python called from their threads.
 _PRANGE = """
-import ctypes
+import ctypes, os
 import numba
 
 @ctypes.CFUNCTYPE(None, ctypes.c_int64)
@@ -94,13 +95,26 @@ def total(x):
     for k in numba.prange(x.size):
         result += x[k] * 2.0
     return result
+
 ones = np.ones(100_000)
-assert total(ones) == 200_000
+try:
+    assert total(ones) == 200_000
+except ValueError as error:
+    print("no layer:", error)
+    sys.exit()
+assert numba.threading_layer() == os.environ["NUMBA_THREADING_LAYER"]
 """
 
 
-def test_inside_someones_prange():
-    run_python(_CALLS + _PRANGE + "calls_back(4)\nassert not wrong, wrong\n", NUMBA_THREADING_LAYER="omp")
+def _run_beside(layer, code, **environment):
+    done = run_python(_CALLS + _PRANGE + code, NUMBA_THREADING_LAYER=layer, **environment)
+    if done.stdout.startswith("no layer"):
+        pytest.skip(f"numba finds no {layer} here, which fastnn does not depend on")
+
+
+@pytest.mark.parametrize("layer", _LAYERS if FULL else ["omp"])
+def test_inside_someones_prange(layer):
+    _run_beside(layer, "calls_back(4)\nassert not wrong, wrong\n")
 
 
 def test_inside_someones_objmode():
@@ -117,20 +131,14 @@ def in_objmode(x, out):
 assert in_objmode(ones, np.zeros(4)).tolist() == [1.0, 2.0, 3.0, 4.0]
 assert not wrong, wrong
 """
-    run_python(_CALLS + _PRANGE + code, NUMBA_THREADING_LAYER="omp")
+    _run_beside("omp", code)
 
 
-@pytest.mark.parametrize("layer", ["tbb", "omp", "workqueue"])
+@pytest.mark.parametrize("layer", _LAYERS)
 @pytest.mark.parametrize("threads", ["", "1"])
 def test_beside_numbas_threads(layer, threads):
     """The user's loop runs on one thread (numba's workqueue bears no more), fastnn on three others."""
     code = f"""
-try:
-    total(ones)
-except ValueError as error:
-    print("no layer:", error)
-    sys.exit()
-assert numba.threading_layer() == {layer!r}
 others = [threading.Thread(target=compare, args=(k, {_ROUNDS})) for k in range(3)]
 for other in others:
     other.start()
@@ -138,11 +146,7 @@ while any(other.is_alive() for other in others):
     assert total(ones) == 200_000
 assert not wrong, wrong
 """
-    code = _CALLS + _PRANGE.replace("assert total(ones) == 200_000", "") + code
-    limit = {"NUMBA_NUM_THREADS": threads} if threads else {}
-    done = run_python(code, NUMBA_THREADING_LAYER=layer, **limit)
-    if done.stdout.startswith("no layer"):
-        pytest.skip(f"numba finds no {layer} here, which fastnn does not depend on")
+    _run_beside(layer, code, **({"NUMBA_NUM_THREADS": threads} if threads else {}))
 
 
 @pytest.mark.parametrize("kilobytes", [128, 256])

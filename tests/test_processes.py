@@ -57,6 +57,24 @@ assert right()
 
 
 @posix
+def test_every_function_in_a_forked_child_and_its_child():
+    """After parallel use by the parent, as parallel as it: to the bit."""
+    code = """
+from calls import calls, result_bits
+every = calls(256, 300)
+expected = {name: result_bits(call()) for name, call in every.items()}
+def same():
+    fnn.set_num_threads(2)
+    wrong = [name for name, call in every.items() if result_bits(call()) != expected[name]]
+    assert not wrong, wrong
+    return True
+assert fork(lambda: same() and fork(same) == 0) == 0
+assert same()
+"""
+    run_python(_SETUP + code)
+
+
+@posix
 def test_fork_in_the_middle_of_a_compilation(tmp_path):
     """The compiler's locks and half-imported modules of another thread do not reach the child."""
     code = """
