@@ -75,7 +75,9 @@ def test_a_users_loop_becomes_vector_code(name, dtype):
 
 @jit_only
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("options", [{"fastmath": {"contract", "reassoc", "arcp", "nsz"}}, {"parallel": True}], ids=str)
+@pytest.mark.parametrize(
+    "options", [{"fastmath": {"contract", "reassoc", "arcp", "nsz"}}, {"parallel": True}], ids=["fastmath", "parallel"]
+)
 def test_under_other_compiler_options(options, dtype):
     for name in ("exp", "log1p", "erf", "sin"):
         loop, x = loop_over(getattr(vmath, name), **options), inputs(name, dtype)
