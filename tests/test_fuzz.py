@@ -17,8 +17,8 @@ from optim_objects import assert_equal
 
 import fastnn as fnn
 
-#: Time for the fuzzer, more with FASTNN_FUZZ_SECONDS.
-SECONDS = float(os.environ.get("FASTNN_FUZZ_SECONDS", "20"))
+#: Time for the fuzzer, more in CI and with FASTNN_FUZZ_SECONDS.
+SECONDS = float(os.environ.get("FASTNN_FUZZ_SECONDS", "60" if "CI" in os.environ else "20"))
 
 
 def test_every_public_function_has_a_generator():
