@@ -28,11 +28,16 @@ def calls(rows: int, columns: int, dtype: Any = np.float32) -> Calls:
     }
 
 
-def result_bits(value: Any) -> list[bytes]:
-    """Every array, number and text in what a call returned, as bytes."""
+def result_arrays(value: Any) -> list[np.ndarray]:
+    """Every array, number and text in what a call returned."""
     if isinstance(value, (np.ndarray, np.generic, float, str)):
-        return [np.asarray(value).tobytes()]
-    return [bits for part in value for bits in result_bits(part)] if type(value) is tuple else []  # a cache is none
+        return [np.asarray(value)]
+    return [array for part in value for array in result_arrays(part)] if type(value) is tuple else []  # a cache is none
+
+
+def result_bits(value: Any) -> list[bytes]:
+    """The same as bytes."""
+    return [array.tobytes() for array in result_arrays(value)]
 
 
 def _elementwise(x: np.ndarray, dy: np.ndarray) -> Calls:
