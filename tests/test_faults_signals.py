@@ -132,6 +132,24 @@ def test_an_exception_is_raised_after_a_callback():
     run_python(_DEFERRED, timeout=30)
 
 
+def test_an_exception_waits_while_a_thread_is_starting():
+    """To CPython a thread that does not run yet is the one that asked for it; raised there, nothing would end it."""
+    code = """
+import threading
+from fastnn._engine import shield
+shield._STARTING["thread"] = threading.get_ident()
+try:
+    callback()
+    time.sleep(0.2)
+    del shield._STARTING["thread"]
+    while True:
+        time.sleep(0.001)
+except Alarm:
+    assert not shield._STARTING
+"""
+    run_python(_DEFERRED[: _DEFERRED.index("try:")] + code, timeout=30)
+
+
 def _interrupt(arguments, environment, delays, folder):
     """Run fastnn's command line and interrupt it after each of the delays: it ends, and says why."""
     for delay in delays:

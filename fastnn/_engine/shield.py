@@ -9,6 +9,10 @@ from collections.abc import Callable
 #: Bytes of stack for the work: LLVM needs a megabyte, and `threading.stack_size` may have been set to less.
 _STACK = 16 << 20
 
+#: Threads that have been asked for and do not run yet, by a lock of their own, and the thread that asked. Until it runs
+#: a new thread has the identity of that one to CPython, which would raise there what `raise_later` means for the other.
+_STARTING: dict[_thread.LockType, int] = {}
+
 
 def shielded(work: Callable[[], None]) -> BaseException | None:
     """Do the work on a thread of its own; what a signal's handler raised here meanwhile, for the caller to raise.
@@ -19,9 +23,10 @@ def shielded(work: Callable[[], None]) -> BaseException | None:
     done: list[bool] = []
     running = _thread.allocate_lock()
     running.acquire()
-    stack = _thread.stack_size()
+    stack, caller = _thread.stack_size(), threading.get_ident()
 
     def run() -> None:
+        _STARTING.pop(running, None)
         _thread.stack_size(stack)
         try:
             work()
@@ -36,6 +41,7 @@ def shielded(work: Callable[[], None]) -> BaseException | None:
     caught: BaseException | None = None
     if 0 < stack < _STACK:
         _thread.stack_size(_STACK)  # what a handler raises up to here it may: nothing has begun
+    _STARTING[running] = caller
     try:
         _thread.start_new_thread(run, ())  # not threading.Thread, whose start can be interrupted before it knows
     except RuntimeError:  # no more threads, or the interpreter is ending
@@ -67,6 +73,14 @@ def raise_later(error: BaseException) -> None:
         def __new__(cls):
             return error
 
-    thread = ctypes.c_ulong(threading.get_ident())
-    deliver = ctypes.pythonapi.PyThreadState_SetAsyncExc
-    threading.Timer(0.005, deliver, (thread, ctypes.py_object(Again))).start()
+    caller = threading.get_ident()
+    thread, kind = ctypes.c_ulong(caller), ctypes.py_object(Again)
+    raise_there = ctypes.pythonapi.PyThreadState_SetAsyncExc
+
+    def deliver() -> None:
+        if caller in _STARTING.values():
+            threading.Timer(0.005, deliver).start()
+        else:
+            raise_there(thread, kind)
+
+    threading.Timer(0.005, deliver).start()
