@@ -54,6 +54,61 @@ def test_cross_entropy_equals_the_reference(drawn, seed, dtype, probabilities, w
     np.testing.assert_array_equal(fnn.softmax_cross_entropy(logits, labels, return_grad=False, **options), loss)
 
 
+#: Lines shorter and longer than a vector, one and several to a group, as rows and as columns.
+LARGER = [((3, 17), 1), ((70, 5), 1), ((40, 33), -1), ((2, 3000), 1), ((5, 70), 0), ((2, 19, 41), 1), ((3, 2, 130), 1)]
+
+
+def close(results, expected, dtype, cancelling=0.0):
+    """Every sum is one of float64, rounded at the end; but gradients may be small differences of numbers up to 1."""
+    for actual, exact in zip(results, expected, strict=True):
+        assert actual.dtype == np.dtype(dtype)
+        rtol = {"f4": 2.0**-22, "f8": 1e-13}[dtype]
+        np.testing.assert_allclose(actual, exact, rtol=rtol, atol=cancelling * np.finfo(dtype).eps)
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+@pytest.mark.parametrize(("shape", "axis"), LARGER)
+def test_likelihood_of_classes_and_probabilities(shape, axis, dtype):
+    for probabilities, smoothing, ignored in ((False, 0.0, 1), (False, 0.1, None), (False, 0.3, 0), (True, 0.2, None)):
+        logits, labels, weight = problem(3, shape, axis, "f8", probabilities)
+        log_p = log_softmax(logits, axis).astype(dtype)
+        options = {"axis": axis, "weight": weight, "label_smoothing": smoothing, "ignore_index": ignored}
+        for reduction in ("mean", "sum", "none"):
+            expected = reference.nll_loss(log_p, labels, **options, reduction=reduction)
+            close(fnn.nll_loss(log_p, labels, **options, reduction=reduction), expected, dtype)
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+@pytest.mark.parametrize(("shape", "axis"), LARGER)
+def test_hinge_of_scores_that_tie(shape, axis, dtype):
+    """Whole scores, of which many are the margin below the label's: the hinge itself, without a gradient."""
+    _, labels, _ = problem(4, shape, axis)
+    scores = np.random.default_rng(4).integers(-3, 4, shape).astype(dtype)
+    for margin, reduction in ((1.0, "mean"), (2.0, "none"), (0.5, "sum")):
+        options = {"axis": axis, "margin": margin, "reduction": reduction}
+        expected = reference.multiclass_hinge(scores, labels, **options)
+        close(fnn.multiclass_hinge(scores, labels, **options), expected, dtype)
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+@pytest.mark.parametrize(("shape", "axis"), LARGER)
+def test_cross_entropy_across_the_borders_of_vectors_and_groups(shape, axis, dtype):
+    for probabilities, smoothing, ignored in ((False, 0.0, 1), (False, 0.1, 0), (True, 0.2, None)):
+        logits, labels, weight = problem(5, shape, axis, dtype, probabilities)
+        options = {"axis": axis, "weight": weight, "label_smoothing": smoothing, "ignore_index": ignored}
+        expected = reference.softmax_cross_entropy(logits, labels, **options, reduction="none")
+        close(fnn.softmax_cross_entropy(logits, labels, **options, reduction="none"), expected, dtype, 2.0)
+
+
+def test_hinge_of_nan_and_infinity():
+    """NaN stays with its sample, also as a gradient; an infinite score that is wrong has an infinite loss."""
+    scores = np.array([[np.inf, 0.0, 1.0], [-np.inf, 0.0, 1.0], [np.nan, 0.0, 1.0], [2.0, 0.5, 1.0]])
+    for labels in ([0, 0, 0, 0], [1, 1, 1, 1]):
+        actual = fnn.multiclass_hinge(scores, labels, reduction="none")
+        for result, expected in zip(actual, reference.multiclass_hinge(scores, labels, reduction="none"), strict=True):
+            np.testing.assert_array_equal(result, expected)
+
+
 def test_cross_entropy_is_scipys_log_softmax_at_the_label():
     logits, labels, weight = problem(0, (20, 7), 1)
     expected = -log_softmax(logits, axis=1)[np.arange(20), labels]
