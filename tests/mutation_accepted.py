@@ -17,7 +17,84 @@ class Accepted(NamedTuple):
         return mutant.file == self.file and self.line in mutant.text and self.mutated in mutant.mutated
 
 
-ACCEPTED: list[Accepted] = []
+_SPEED = "says how work is shared out, or which of two ways to the same result it takes"
+_AGREE = "both formulas are within the bound on either side of the border"
+
+ACCEPTED = [
+    # --- numbers that were measured, and matter for speed alone
+    *(
+        Accepted(f"fastnn/{file}.py", line, "", _SPEED)
+        for file, line in [
+            ("_engine/lines", "_CHUNK_NS = 5000.0"),
+            ("_engine/lines", "_SMALL = 2048"),
+            ("_engine/lines", "_GROUPED = 1536"),
+            ("_engine/lines", "return min(STRIPS, strips, max(STRIPS // 4, strips * others // 8))"),
+            ("activations/gated", "_GLU_NS = 0.5"),
+            ("dropout/_drawing", "_DRAWN, _COPIED, _NORMAL = 220, 100, 3500"),
+            ("dropout/_drawing", "_STREAM = 48 << 20"),
+            ("losses/_elementwise", "_CHUNK = 1 << 13"),
+            ("monitor/_tensor_stats", "_PER_NS = 8"),
+            ("normalization/_columns", "BLOCK, BLOCK_BACKWARD, APPLY, APPLY_BACKWARD = 8, 4, 4, 2"),
+            ("normalization/_columns", "SPAN = 2048"),
+            ("normalization/_plans", "_CHUNK = 1 << 14"),
+            ("normalization/_plans", "_SHARES = 16"),
+            ("normalization/_plans", "_PARTS = 64"),
+            ("normalization/_plans", "_WORK = 0.4"),
+            ("optim/_factored", "_BLOCKS, _LEAST = 16, 4096"),
+            ("preprocess/_affine", "_LONG = 8 * LANES"),
+            ("preprocess/_affine", "_WORK = 0.2"),
+            ("preprocess/images", "_WORK = 0.5"),
+        ]
+    ),
+    # --- borders between formulas that agree there
+    Accepted("fastnn/activations/shrink.py", "near = a < 2.0", "near = a <= 2.0", _AGREE),
+    Accepted("fastnn/activations/shrink.py", "near = a < 1.0", "near = a <", _AGREE),
+    # --- limits with room
+    Accepted(
+        "fastnn/activations/exponential.py",
+        "exponent = 1.4426950408889634 * (-700.0 if x < -700.0 else x)",
+        "if x < -350.0",
+        "the exponentials of both are 0 beside any float32",
+    ),
+    Accepted(
+        "fastnn/activations/smooth.py",
+        "_QUICK_GELU_DERIVATIVE = Pair(in_double(",
+        "-75.0",
+        "x * exp(1.702 x) is 0 in float32 from -70 on",
+    ),
+    Accepted(
+        "fastnn/activations/sigmoidal.py",
+        "clipped = 1e30 if x > 1e30",
+        "5e+29",
+        "the quotient is 1 from 2**54 on, so that the clip may be anywhere beyond",
+    ),
+    # --- what has no effect on the result
+    Accepted(
+        "fastnn/activations/rectified.py",
+        "m.exp_sum(quotient, remainder if abs(remainder) < 1.0 else 0.0)",
+        "",
+        "a remainder of 1 and more comes with a quotient beyond -2**24, whose exponential is 0 whatever is added",
+    ),
+    Accepted(
+        "fastnn/activations/sigmoidal.py",
+        "scale = 2.0**-40 if abs(x) > 2.0**60 else 1.0",
+        "2.002**-40",
+        "the scale cancels; a power of two only spares some of the roundings",
+    ),
+    Accepted(
+        "fastnn/optim/_averages.py",
+        "if float(high) > beta:",
+        ">=",
+        "a beta that float32 holds is cut in two parts, which add up to it as exactly",
+    ),
+    # --- a thousandth of a rounding error
+    Accepted(
+        "fastnn/_engine/simd_math/error_function.py",
+        "return m, fma(error_of_v * d * (1.0 / _MILLS_SHIFT)",
+        "1.001",
+        "a thousandth of a correction that is itself less than a unit in the last place",
+    ),
+]
 
 
 def reason(mutant: Mutant) -> str | None:

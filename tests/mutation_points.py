@@ -11,7 +11,7 @@ How wrong a constant has to be for a test to notice depends on what it is there 
   which is there for the last bit or two: the wrong part grows evenly likewise, until the last one is doubled.
 
 Left alone are defaults of arguments, which are documented and compared with the documentation elsewhere, annotations,
-and checks that end in an exception.
+decorators, checks that end in an exception, and what a kernel is said to cost.
 """
 
 import ast
@@ -26,6 +26,8 @@ PLAIN, ACCURATE, TINY = 1e-3, 1e-5, 1e-6
 FIRST, FIRST_F64 = 1e-5, 1e-12
 #: Decimal digits from which on a constant is one for accuracy, and the size of a round number that makes it a limit.
 DIGITS, LIMIT = 10, 8
+#: Keywords for nanoseconds, by which work is shared out among threads.
+COSTS = ("work", "element", "line", "sample")
 COMPARISONS = {
     ast.Lt: ("<", "<="),
     ast.LtE: ("<=", "<"),
@@ -104,8 +106,12 @@ class _Changes(ast.NodeVisitor):
             self.visit(node.value)
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> None:
-        for child in (*node.decorator_list, *node.body):
+        for child in node.body:
             self.visit(child)
+
+    def visit_keyword(self, node: ast.keyword) -> None:
+        if node.arg not in COSTS:
+            self.visit(node.value)
 
     def visit_Lambda(self, node: ast.Lambda) -> None:
         self.visit(node.body)

@@ -66,7 +66,7 @@ def f(x, low=1.0):
         raise ValueError(f"{x:3} < 1")
     x = 20.0 if x > 20.0 else (-0.9 if x < -0.9 else x)  # ½, of two bytes
     ü = 7; return ü * 0.5 + 1.4142135623730951 * 1e-17 + 0.0 if 0 <= x != 3.0 else 0x1F
-g_f64 = horner(0.5, -0.25, 4.0)
+g_f64 = Update(horner(0.5, -0.25, 4.0), work=0.3)
 """
     assert found(tmp_path, text) == [
         (6, "20.0", "10.0"),

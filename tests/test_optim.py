@@ -72,6 +72,17 @@ def test_nonfinite_gradients_otherwise_propagate():
     assert param[1] == 1  # scaled by max_norm / inf
 
 
+@pytest.mark.parametrize("beta", [0.9, 0.95, 0.99, 0.999])
+def test_an_average_of_squares_that_has_overflowed_stays_infinite(beta):
+    """beta is in two parts in float32; of different signs they would make NaN of it, and of the parameter."""
+    w = np.ones(3, "f4")
+    opt = fnn.optim.Adam(w, betas=(0.9, beta))
+    for _ in range(3):
+        opt.step(np.full(3, 1e30, "f4"))
+    np.testing.assert_array_equal(opt.state_dict()["0.exp_avg_sq"], np.inf)
+    np.testing.assert_array_equal(w, 1)
+
+
 def test_ema():
     param = np.array([4.0])
     optimizer = fnn.optim.SGD({"w": param}, lr=1.0, ema_decay=0.75)
