@@ -81,6 +81,7 @@ ACCEPTED = [
         "2.002**-40",
         "the scale cancels; a power of two only spares some of the roundings",
     ),
+    Accepted("fastnn/optim/_factored.py", "info = np.zeros(STEP + 1, np.int64)", "", "one word more is not used"),
     Accepted(
         "fastnn/optim/_averages.py",
         "if float(high) > beta:",
