@@ -60,8 +60,8 @@ class Copy:
 
     def run(self, tests: tuple[str, ...], limit: float, **own: str) -> tuple[str, float]:
         """("passed", "failed", "crashed" or "hung", seconds)."""
-        # Python's own cache goes by size and second, which two mutants may share.
-        own |= {"PYTHONPATH": str(self.folder), "PYTHONDONTWRITEBYTECODE": "1"}
+        # Python's own cache goes by size and second, which two mutants may share; plugins take longer than some tests.
+        own |= {"PYTHONPATH": str(self.folder), "PYTHONDONTWRITEBYTECODE": "1", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
         command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests]
         start = time.monotonic()
         code = _exit_code(command, self.folder, {**os.environ, **own}, limit)

@@ -147,7 +147,7 @@ def test_noticed_and_unnoticed_are_told_apart(tmp_path):
     assert set(mutants) == {"0.5", "!=", "0", "1", "0.25"}
     verdicts = {old: copy.run_broken(mutants[old], tests, 60)[0] for old in ("0.5", "0.25")}
     assert verdicts == {"0.5": "failed", "0.25": "passed"}
-    assert copy.run_broken(mutants["1"], tests, 5)[0] == "hung"
+    assert copy.run_broken(mutants["1"], tests, 2)[0] == "hung"
     assert (tmp_path / "copy/fastnn/kernels.py").read_text() == TOY
 
 
