@@ -6,8 +6,8 @@
 
 Every mutant is applied to a copy of the repository with a cache folder of its own, and the tests that its file names
 in mutation_selection.py are run until one fails; a crash or a hang is noticed too. The same seed gives the same
-mutants, and a larger sample begins with the smaller one. Fails if a mutant survives that is not among those in
-mutation_accepted.py, which are wrong in no way that a test could or should notice, or if the tests fail by themselves.
+mutants, and a larger sample begins with the smaller one. Mutants in mutation_accepted.py, which are wrong in no way
+that a test could or should notice, are not tried. Fails if a mutant survives, or the tests fail by themselves.
 
 With --json a run that was stopped goes on: what was noticed stays so as long as the sources are the same, and what was
 not is tried again with other tests.
@@ -189,17 +189,12 @@ def judge(mutants: list[Mutant], workers: int, record: Record, console) -> list[
     return survivors
 
 
-def report(mutants: list[Mutant], survivors: list[Mutant], console) -> list[Mutant]:
-    """Shows what survived and why it may; those that may not."""
-    unexpected = []
-    for mutant in survivors:
-        why = reason(mutant)
-        unexpected += [mutant] * (why is None)
-        console.print(f"\n{mutant.file}:{mutant.line}: {why or 'NOT ACCEPTED'}")
+def report(accepted: list[Mutant], killed: int, survivors: list[Mutant], console) -> None:
+    """What was left out for a reason, and what survived."""
+    for mutant in (*accepted, *survivors):
+        console.print(f"\n{mutant.file}:{mutant.line}: {reason(mutant) or 'SURVIVED'}")
         console.print(f"    {mutant.text.strip()}\n    {mutant.mutated.strip()}")
-    killed, accepted = len(mutants) - len(survivors), len(survivors) - len(unexpected)
-    console.print(f"\n{len(mutants)} mutants: {killed} noticed, {accepted} accepted, {len(unexpected)} not accepted")
-    return unexpected
+    console.print(f"\n{killed} killed, {len(survivors)} survived, {len(accepted)} accepted without a try")
 
 
 def main() -> int:
@@ -225,8 +220,10 @@ def main() -> int:
     chosen = sorted(sample(mutants, options.sample, options.seed))
     if not sound(list(dict.fromkeys(mutant.file for mutant in chosen)), record, console):
         return 1
-    survivors = judge(chosen, options.workers, record, console)
-    return 1 if report(chosen, survivors, console) else 0
+    accepted, tried = [m for m in chosen if reason(m)], [m for m in chosen if not reason(m)]
+    survivors = judge(tried, options.workers, record, console)
+    report(accepted, len(tried) - len(survivors), survivors, console)
+    return 1 if survivors else 0
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Mutants that survive and may: what each changes is nothing that a test could or should notice."""
+"""Mutants that survived and may: what each changes is nothing that a test could or should notice."""
 
 from typing import NamedTuple
 

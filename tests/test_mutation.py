@@ -169,12 +169,13 @@ def test_what_was_noticed_is_not_tried_again(tmp_path, monkeypatch):
     assert Record(file).get(str(second))["verdict"] == "crashed"
 
 
-def test_only_survivors_that_are_not_accepted_count(monkeypatch):
-    mutants = find(FILES[0])
-    first, second = mutants[:2]
+def test_accepted_mutants_are_shown_with_the_reason_and_survivors_without(monkeypatch):
+    first, second = find(FILES[0])[:2]
     why = Accepted(first.file, first.text.strip(), first.mutated.strip(), "for the sake of this test")
     monkeypatch.setattr(mutation_accepted, "ACCEPTED", [why])
     console = Console(file=io.StringIO(), width=200)
-    assert report(mutants, [first, second], console) == [second]
-    assert "for the sake" in console.file.getvalue()
-    assert f"{len(mutants) - 2} noticed, 1 accepted, 1 not" in console.file.getvalue()
+    report([first], 7, [second], console)
+    text = console.file.getvalue()
+    assert f"{first.file}:{first.line}: for the sake of this test\n    {first.text.strip()}\n" in text
+    assert f"{second.file}:{second.line}: SURVIVED\n" in text
+    assert "7 killed, 1 survived, 1 accepted" in text
