@@ -82,6 +82,12 @@ ACCEPTED = [
         "the scale cancels; a power of two only spares some of the roundings",
     ),
     Accepted("fastnn/optim/_factored.py", '"step": min(batch, 1)', "2", "a second job writes the same number again"),
+    Accepted(
+        "fastnn/optim/rules/adaptive.py",
+        'apply("rmsprop_update", RMSprop, param, grad, states, 1,',
+        "states, 2,",
+        "the number of the step, which this rule does not use",
+    ),
     Accepted("fastnn/losses/_elementwise.py", "NO_PARAMETERS = (0.0, 0.0, 0.0)", "", "what no formula reads"),
     Accepted("fastnn/optim/_factored.py", "info = np.zeros(STEP + 1, np.int64)", "", "one word more is not used"),
     Accepted(

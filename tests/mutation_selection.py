@@ -125,5 +125,6 @@ def _mentioned(statement: ast.stmt) -> Iterator[str]:
 
 
 def _shortest(names: set[str]) -> list[str]:
-    """Those without one that is in another: -k finds that one too."""
+    """As -k takes them and tests are called, without those that have another in them: -k finds these by that."""
+    names = {name.lower().removesuffix("_update") for name in names}
     return sorted(name for name in names if not any(other in name for other in names - {name}))
