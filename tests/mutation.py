@@ -35,7 +35,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from mutation_accepted import reason
 from mutation_points import ROOT, Mutant, find
-from mutation_selection import FILES, all_arguments, arguments
+from mutation_selection import FILES, all_runs, runs
 
 #: What a copy consists of.
 COPIED = ("fastnn", "tests", "bench", "pyproject.toml", "README.md")
@@ -67,14 +67,20 @@ class Copy:
         code = _exit_code(command, self.folder, {**os.environ, **own}, limit)
         return _VERDICTS.get(code, "crashed"), time.monotonic() - start
 
-    def run_broken(self, mutant: Mutant, tests: tuple[str, ...], limit: float) -> tuple[str, float]:
-        """The same with a mutant in the copy, and a cache folder that goes with it."""
+    def run_broken(self, mutant: Mutant, runs: list[tuple[str, ...]], limit: float) -> tuple[str, float]:
+        """The same for several runs, as far as they pass, with a mutant in the copy and a cache that goes with it."""
         file = self.folder / mutant.file
         source = file.read_text(encoding="utf-8")
         file.write_text(mutant.applied(source), encoding="utf-8")
         try:
             with tempfile.TemporaryDirectory() as cache:
-                return self.run(tests, limit, FASTNN_CACHE_DIR=cache)
+                seconds = 0.0
+                for tests in runs:
+                    verdict, more = self.run(tests, limit, FASTNN_CACHE_DIR=cache)
+                    seconds += more
+                    if verdict != "passed":
+                        break
+                return verdict, seconds
         finally:
             file.write_text(source, encoding="utf-8")
 
@@ -148,7 +154,7 @@ def sound(files: list[str], record: Record, console) -> bool:
     """Whether the tests of all these sources pass while nothing is broken; prints how long each selection takes."""
     with tempfile.TemporaryDirectory() as folder:
         copy = Copy(Path(folder))
-        for tests in dict.fromkeys(map(all_arguments, files)):
+        for tests in dict.fromkeys(tests for file in files for tests in all_runs(file)):
             row = record.get(" ".join(tests))
             if row is None or row["verdict"] != "passed":
                 row = record.put(" ".join(tests), *copy.run(tests, LIMIT))
@@ -172,10 +178,11 @@ def judge(mutants: list[Mutant], workers: int, record: Record, console) -> list[
         def row_of(mutant: Mutant) -> dict:
             row = record.get(str(mutant))
             if row is None:
-                limit = COMPILING + SLOWER * record.rows[" ".join(all_arguments(mutant.file))]["seconds"]
+                unbroken = max(record.rows[" ".join(tests)]["seconds"] for tests in all_runs(mutant.file))
+                limit = COMPILING + SLOWER * unbroken
                 copy = copies.get()
                 try:
-                    row = record.put(str(mutant), *copy.run_broken(mutant, arguments(mutant), limit))
+                    row = record.put(str(mutant), *copy.run_broken(mutant, runs(mutant), limit))
                 finally:
                     copies.put(copy)
             return row
@@ -212,7 +219,7 @@ def main() -> int:
     mutants = [mutant for file in options.files or FILES for mutant in find(file)]
     if options.list:
         for mutant in mutants:
-            print(f"{mutant}  ({' '.join(arguments(mutant))})")
+            print(f"{mutant}  ({'; '.join(map(' '.join, runs(mutant)))})")
         return 0
     from rich.console import Console
 

@@ -9,7 +9,7 @@ import pytest
 from mutation import Copy, Record, judge, report, sample
 from mutation_accepted import ACCEPTED, Accepted
 from mutation_points import ROOT, find
-from mutation_selection import FILES, all_arguments, arguments
+from mutation_selection import FILES, all_runs, runs
 from rich.console import Console
 
 
@@ -102,12 +102,14 @@ def test_a_sample_is_reproducible_and_grows(mutants):
 
 def test_selections_are_of_tests_that_there_are(mutants):
     for mutant in mutants:
-        for argument in arguments(mutant), all_arguments(mutant.file):
-            files = [name for name in argument if name.endswith(".py")]
+        for arguments in (*runs(mutant), *all_runs(mutant.file)):
+            files = [name for name in arguments if name.endswith(".py")]
             assert files
             assert all((ROOT / name).exists() for name in files)
-    (derivative,) = {arguments(m) for m in mutants if m.file.endswith("smooth.py") and "_MISH" in m.scope}
+    (derivative,) = {tests for m in mutants if m.file.endswith("smooth.py") and "_MISH" in m.scope for tests in runs(m)}
     assert derivative == ("tests/test_activations.py", "-k", "mish")
+    twice = [("tests/test_layer_norm.py", "-k", f"{not_}the_reference") for not_ in ("not ", "")]
+    assert all_runs("fastnn/normalization/layer.py") == twice
 
 
 def test_what_is_accepted_is_there(mutants):
@@ -145,9 +147,9 @@ def test_noticed_and_unnoticed_are_told_apart(tmp_path):
     assert copy.run(tests, 60)[0] == "passed"
     mutants = {mutant.old: mutant for mutant in find("fastnn/kernels.py", toy)}
     assert set(mutants) == {"0.5", "!=", "0", "1", "0.25"}
-    verdicts = {old: copy.run_broken(mutants[old], tests, 60)[0] for old in ("0.5", "0.25")}
+    verdicts = {old: copy.run_broken(mutants[old], [tests, tests], 60)[0] for old in ("0.5", "0.25")}
     assert verdicts == {"0.5": "failed", "0.25": "passed"}
-    assert copy.run_broken(mutants["1"], tests, 2)[0] == "hung"
+    assert copy.run_broken(mutants["1"], [tests], 2)[0] == "hung"
     assert (tmp_path / "copy/fastnn/kernels.py").read_text() == TOY
 
 
@@ -156,7 +158,8 @@ def test_what_was_noticed_is_not_tried_again(tmp_path, monkeypatch):
     first, second = sample([mutant for name in FILES[:2] for mutant in find(name)], 2, 0)
     record = Record(file)
     for chosen in (first, second):
-        record.put(" ".join(all_arguments(chosen.file)), "passed", 1.0)
+        for tests in all_runs(chosen.file):
+            record.put(" ".join(tests), "passed", 1.0)
     record.put(str(first), "failed", 1.0)
     record.put(str(second), "passed", 2.0)
     monkeypatch.setattr(Copy, "run_broken", lambda *_: pytest.fail("tried again"))
