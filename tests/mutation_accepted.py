@@ -51,6 +51,12 @@ ACCEPTED = [
     Accepted("fastnn/activations/shrink.py", "near = a < 1.0", "near = a <", _AGREE),
     # --- limits with room
     Accepted(
+        "fastnn/preprocess/images.py",
+        "last = sum((size - 1) * max(step, 0)",
+        "(size - 2)",
+        "an end that is too early has the bytes before it read one by one, to the same result",
+    ),
+    Accepted(
         "fastnn/activations/exponential.py",
         "exponent = 1.4426950408889634 * (-700.0 if x < -700.0 else x)",
         "if x < -350.0",
@@ -69,11 +75,14 @@ ACCEPTED = [
         "the quotient is 1 from 2**54 on, so that the clip may be anywhere beyond",
     ),
     # --- what has no effect on the result
-    Accepted(
-        "fastnn/activations/rectified.py",
-        "m.exp_sum(quotient, remainder if abs(remainder) < 1.0 else 0.0)",
-        "",
-        "a remainder of 1 and more comes with a quotient beyond -2**24, whose exponential is 0 whatever is added",
+    *(
+        Accepted(
+            "fastnn/activations/rectified.py",
+            "m.exp_sum(quotient, remainder if abs(remainder) < 1.0 else 0.0)",
+            mutated,
+            "a remainder around 1 comes with a quotient beyond -2**24, whose exponential is 0 whatever is added",
+        )
+        for mutated in ("abs(remainder) <= 1.0", "abs(remainder) < 1.001", "else 0.001)")
     ),
     Accepted(
         "fastnn/activations/sigmoidal.py",
@@ -95,6 +104,12 @@ ACCEPTED = [
         "if float(high) > beta:",
         ">=",
         "a beta that float32 holds is cut in two parts, which add up to it as exactly",
+    ),
+    Accepted(
+        "fastnn/monitor/_tensor_stats.py",
+        "low, high = select(finite & (a < low), a, low)",
+        "",
+        "of two equal values it is the same which one is the least",
     ),
     # --- a thousandth of a rounding error
     Accepted(
