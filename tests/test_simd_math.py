@@ -219,6 +219,16 @@ def test_float64_accuracy(name, bound):
     assert error <= bound, f"{float(error):.3f} ulps at {at!r}"
 
 
+def test_rsqrt_is_nearly_rounded_in_float64():
+    """Its Newton step leaves half a unit, at any size of x, where two roundings leave up to 1.2."""
+    x = np.abs(sample(np.float64, [(0.1, 4)], 1000))
+    x = x[x >= np.finfo(np.float64).tiny]
+    y = compiled(simd_math.rsqrt, np.float64)(x)
+    unit = spacing(y, np.float64)
+    triples = zip(x.tolist(), y.tolist(), unit.tolist(), strict=True)
+    assert max(abs(1 / mpmath.sqrt(a) - b) / u for a, b, u in triples) <= 0.51
+
+
 #: name -> its values at 0, -0, inf, -inf
 LIMITS = {
     "exp": (1, 1, np.inf, 0),
