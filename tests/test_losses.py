@@ -54,8 +54,11 @@ def test_cross_entropy_equals_the_reference(drawn, seed, dtype, probabilities, w
     np.testing.assert_array_equal(fnn.softmax_cross_entropy(logits, labels, return_grad=False, **options), loss)
 
 
-#: Lines shorter and longer than a vector, one and several to a group, as rows and as columns.
-LARGER = [((3, 17), 1), ((70, 5), 1), ((40, 33), -1), ((2, 3000), 1), ((5, 70), 0), ((2, 19, 41), 1), ((3, 2, 130), 1)]
+#: Lines shorter and longer than a vector, one and several to a group, in one chunk and in several, as rows and columns.
+LARGER = [
+    *(((3, 17), 1), ((70, 5), 1), ((40, 33), -1), ((2, 3000), 1), ((3000, 5), 1)),
+    *(((5, 70), 0), ((2, 19, 41), 1), ((3, 2, 130), 1), ((4, 1500), 0)),
+]
 
 
 def close(results, expected, dtype, cancelling=0.0):
