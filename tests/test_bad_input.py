@@ -22,6 +22,8 @@ X = np.ones((4, 6), np.float32)
         (lambda: fnn.prelu(X + 1j, 0.1), TypeError, "prelu: x has dtype complex64"),
         (lambda: fnn.prelu_backward(X[:2], X, 0.1), ValueError, "prelu_backward: dy has shape"),
         (lambda: fnn.rrelu(X, 0.5, 0.25), ValueError, "rrelu: lower is 0.5 and upper 0.25"),
+        (lambda: fnn.rrelu(X, 0.125, 10**400), ValueError, "rrelu: upper is 1000"),
+        (lambda: fnn.rrelu_forward(X, "a"), TypeError, "rrelu_forward: lower is 'a', expected a number"),
         (lambda: fnn.rrelu_forward(X, rng="seed"), TypeError, "rrelu_forward: rng is 'seed'"),
         (lambda: fnn.rrelu_backward(X, None), TypeError, "rrelu_backward: cache is of type NoneType"),
         (lambda: fnn.rrelu_backward(X[:1], fnn.rrelu_forward(X)[1]), ValueError, "rrelu_backward: dy has shape"),

@@ -201,6 +201,7 @@ def test_inputs_stay_and_results_have_their_types():
         ({"label_smoothing": 1.1}, ValueError, "label_smoothing is 1.1"),
         ({"reduction": "batch"}, ValueError, "reduction is 'batch', expected one of mean, sum, none"),
         ({"ignore_index": 0.5}, TypeError, "ignore_index is 0.5"),
+        ({"ignore_index": 10**400}, ValueError, "ignore_index is beyond 64 bits"),
         ({"logits": np.ones((2, 3), "M8[s]")}, TypeError, "logits has dtype"),
         ({"logits": np.ones((2, 0))}, ValueError, "at least one class"),
     ],

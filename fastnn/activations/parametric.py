@@ -145,9 +145,11 @@ class RReLUCache(NamedTuple):
         return uniform * dtype(self.upper - self.lower) + dtype(self.lower)
 
 
-def _check_bounds(function: str, lower, upper) -> None:
+def _bounds(function: str, lower: Any, upper: Any) -> tuple[float, float]:
+    lower, upper = check.number(function, "lower", lower), check.number(function, "upper", upper)
     if not lower <= upper:
         raise ValueError(f"{function}: lower is {lower} and upper {upper}, expected lower <= upper")
+    return lower, upper
 
 
 def rrelu(
@@ -177,9 +179,9 @@ def rrelu(
     Raises
     ------
     ValueError
-        If lower > upper.
+        If lower > upper, or one of them is not finite.
     TypeError
-        If x is not real.
+        If x, lower or upper are not real.
 
     References
     ----------
@@ -193,7 +195,7 @@ def rrelu(
     """
     if training:
         return rrelu_forward(x, lower, upper, rng=rng)[0]
-    _check_bounds("rrelu", lower, upper)
+    lower, upper = _bounds("rrelu", lower, upper)
     return leaky_relu(_operand("rrelu", x), (lower + upper) / 2)
 
 
@@ -221,9 +223,9 @@ def rrelu_forward(
     Raises
     ------
     ValueError
-        If lower > upper.
+        If lower > upper, or one of them is not finite.
     TypeError
-        If x is not real.
+        If x, lower or upper are not real.
 
     References
     ----------
@@ -237,10 +239,10 @@ def rrelu_forward(
     >>> bool(-1 / 3 <= y[0] <= -1 / 8), float(y[1])
     (True, 2.0)
     """
-    _check_bounds("rrelu_forward", lower, upper)
+    lower, upper = _bounds("rrelu_forward", lower, upper)
     x = check.real_array("rrelu_forward", "x", x)
     seed = int(check.generator("rrelu_forward", rng).integers(2**63))
-    cache = RReLUCache(x, seed, float(lower), float(upper))
+    cache = RReLUCache(x, seed, lower, upper)
     return leaky_relu(x, cache.slopes()), cache
 
 

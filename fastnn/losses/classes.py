@@ -251,6 +251,8 @@ def _targets(
         check.same_shape(name, "weight", weight, (classes,), f"to match axis {axis} of {argument}")
     if ignore_index is not None:
         ignore_index = check.integer(name, "ignore_index", ignore_index)
+        if not -(1 << 63) <= ignore_index < 1 << 63:
+            raise ValueError(f"{name}: ignore_index is beyond 64 bits, as no label is")
     smoothing = check.number(name, "label_smoothing", label_smoothing, 0, 1)
     labels = np.asarray(labels)
     probabilities = labels.shape == x.shape and labels.dtype.kind in "fiub"
