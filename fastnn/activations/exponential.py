@@ -27,10 +27,15 @@ def far_product(factor, z):
     return (-1e4 if factor < -1e4 else factor) * z * 2.0**-64  # the bound: infinity times 0 is 0 here
 
 
+def exact_product(a, b):
+    """a * b in two words, both finite."""
+    high = a * b
+    return high, fma(a, b, -high)
+
+
 def two_product(a, b):
     """a * b in two words; the second is 0 where the first is infinite."""
-    high = a * b
-    low = fma(a, b, -high)
+    high, low = exact_product(a, b)
     return high, low if abs(low) < 1.0 else 0.0
 
 
@@ -39,6 +44,13 @@ def two_sum(a, b):
     high = a + b
     part = high - a
     return high, (a - (high - part)) + (b - part)
+
+
+def quotient(a, a_low, b, b_low):
+    """Quotient of two numbers in two words each: of a and b, then a Newton step that sees what these have lost."""
+    inverse = 1.0 / b
+    y = a * inverse
+    return fma(inverse, fma(-y, b_low, fma(-y, b, a)) + a_low, y)
 
 
 # 2**r for abs(r) <= 1/2, minimax, relative error 2**-29.

@@ -7,7 +7,16 @@ from .._engine.pairs import Double, Pair
 from .._engine.primitives import fma, to_f32, to_f64
 from .._engine.simd_math.exponential import clamped, growth, power, reduced
 from .._engine.ufuncs import activation, backward, backward_from_output
-from .exponential import exp_double, far_product, in_double, opposite_exp, two_product, two_sum
+from .exponential import (
+    exact_product,
+    exp_double,
+    far_product,
+    in_double,
+    opposite_exp,
+    quotient,
+    two_product,
+    two_sum,
+)
 from .sigmoidal import hard_ramp
 
 __all__ = [
@@ -85,15 +94,11 @@ def _gate_derivative(w, e):
 def _gate_derivative_of_words(w, w_low, e):
     """The same for a w in two words, which leaves 1.8 ulps instead of 3.8: 1 + e cancels against w * e."""
     total, lost = two_sum(1.0, e)
-    product = w * e
+    product, product_low = exact_product(w, e)
     numerator, rest = two_sum(product, total)
-    rest += fma(w, e, -product) + fma(w_low, e, lost)
-    square = total * total
-    inverse = 1.0 / square
-    y = numerator * inverse
-    # A Newton step, which also restores what numerator and denominator have lost.
-    excess = fma(total, total, -square) + 2.0 * total * lost
-    return fma(inverse, fma(-y, excess, fma(-y, square, numerator)) + rest, y)
+    rest += product_low + fma(w_low, e, lost)
+    square, excess = exact_product(total, total)
+    return quotient(numerator, rest, square, fma(2.0 * total, lost, excess))
 
 
 def _far_derivative_of_words(w, w_low, z):
@@ -317,6 +322,24 @@ def _mish_derivative_of(x, e):
     return fma(n, d, 4.0 * x * e * e * (1.0 + e)) / (d * d)
 
 
+def _mish_derivative_of_words(x, e):
+    """The same in two words throughout, which leaves 1.5 ulps instead of 5.4: the numerator's terms cancel."""
+    n, n_low = two_sum(1.0, 2.0 * e)
+    square, square_low = exact_product(e, e)
+    d, d_low = two_sum(n, 2.0 * square)
+    d_low += fma(2.0, square_low, n_low)
+    positive, rest = exact_product(n, d)
+    rest += fma(n, d_low, n_low * d)
+    factor, factor_low = two_sum(1.0, e)
+    scaled, scaled_low = exact_product(4.0 * x, square)
+    scaled_low = fma(4.0 * x, square_low, scaled_low)
+    negative, negative_low = exact_product(scaled, factor)
+    negative_low += fma(scaled, factor_low, scaled_low * factor)
+    numerator, lost = two_sum(positive, negative)
+    denominator, excess = exact_product(d, d)
+    return quotient(numerator, lost + (rest + negative_low), denominator, fma(2.0 * d, d_low, excess))
+
+
 def _mish_double(x):
     return _mish_of(x, exp_double(-x))
 
@@ -332,7 +355,7 @@ def _mish_derivative_double(x):
 
 def _mish_derivative_f64(x):
     e, far = opposite_exp(x, 0.0)
-    return far_product(1.0 + x, e) if far else _mish_derivative_of(1e3 if x > 1e3 else x, e)
+    return far_product(1.0 + x, e) if far else _mish_derivative_of_words(1e3 if x > 1e3 else x, e)
 
 
 _MISH = Pair(in_double(_mish_double, low=-150.0), _mish_f64)
