@@ -15,9 +15,11 @@ SAMPLE = 1e-3
 BATCH = 2e-5
 #: As many rounds as there is time for, within these bounds.
 FEWEST_ROUNDS, MOST_ROUNDS = 5, 15
-#: Threads of another library's pool may spin for milliseconds after their last work (GNU OpenMP: 300,000 turns) on
-#: the very cores that the next candidate needs: each sample starts after this pause (s) and a short warm-up.
-SETTLE = 8e-3
+#: Threads of another library's pool spin after their last work (torch's for 8 ms, onnxruntime's for 40) on the very
+#: cores that the next candidate needs: each sample starts when for this long (s) nothing has run, and after a short
+#: warm-up. The clock of a process is as coarse as 4 ms.
+SETTLE = 9e-3
+LONGEST_SETTLE = 0.25
 #: Calls longer than this (s) need no warm-up: what is cold at their start does not show.
 LONG = 2e-2
 
@@ -58,7 +60,8 @@ def interleave(candidates: Calls, *, seconds: float = 2.0, rounds: int | None = 
     batches: dict[str, list[list[float]]] = {name: [] for name in candidates}
     for _ in range(rounds):
         for name, f in candidates.items():
-            time.sleep(pause)
+            if settle:
+                _settle()
             batches[name].append(plans[name].sample(f))
     return Timings(batches)
 
@@ -88,6 +91,16 @@ class _Plan:
         for _ in range(self.warm_up):
             f()
         return [_time(f, self.calls) for _ in range(self.batches)]
+
+
+def _settle() -> None:
+    """Wait until no thread of this process runs."""
+    end = time.perf_counter() + LONGEST_SETTLE
+    while time.perf_counter() < end:
+        before = time.process_time()
+        time.sleep(SETTLE)
+        if time.process_time() - before < SETTLE / 10:
+            return
 
 
 def _time(f: Callable[[], object], calls: int) -> float:
