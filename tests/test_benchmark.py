@@ -115,7 +115,15 @@ def test_candidates_have_their_turn_in_every_round(monkeypatch, seconds, rounds)
     changes = [a for a, b in zip(turns, [*turns[1:], ""], strict=True) if a != b]
     assert "".join(changes) == "ab" * (rounds + 1)  # once to see how long they take
     assert len(timing.interleave(calls, rounds=1, settle=False).batches["a"]) == 1
-    assert pauses[-1] == 0
+    assert len(pauses) == 2 * rounds
+
+
+def test_a_sample_waits_for_threads_that_spin(monkeypatch):
+    spent, pauses = iter([0.0, 0.009, 0.009, 0.018, 0.018, 0.0181]), []
+    monkeypatch.setattr(timing.time, "process_time", lambda: next(spent))
+    monkeypatch.setattr(timing.time, "sleep", pauses.append)
+    timing._settle()
+    assert pauses == [timing.SETTLE] * 3
 
 
 def test_a_sample_is_long_enough():
